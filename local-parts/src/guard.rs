@@ -1,0 +1,53 @@
+//! The guard: a small shell process that stops a server when we are gone.
+//!
+//! It reads from a pipe of ours. When we end in whatever way (return, panic, SIGKILL) the kernel closes the pipe, the
+//! guard wakes, stops the server, and removes what was temporary. It holds the folder's guard lock all the while (as
+//! its standard output), so that a successor waits for it (see [`crate::claim`]).
+
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::claim::Claim;
+use crate::server::{GLANCE, Server};
+
+const SCRIPT: &str = include_str!("guard.sh");
+
+/// A running guard.
+#[derive(Debug)]
+pub struct Guard {
+    shell: Child,
+}
+
+impl Guard {
+    /// Starts a guard for a server. `gentle` is the name of the signal that asks it to stop (`INT`, `TERM`); the
+    /// folders `rubbish` are removed when the server is gone.
+    pub fn start(server: &Server, gentle: &str, claim: &Claim, rubbish: &[PathBuf]) -> io::Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", SCRIPT, "segments-guard", &server.pid().to_string(), server.mark(), gentle]).args(rubbish);
+        command.stdin(Stdio::piped()).stdout(claim.for_guard()?).stderr(Stdio::null());
+        // Its own process group: Ctrl-C in a terminal is for us, not for it.
+        let shell = command.current_dir("/").process_group(0).spawn()?;
+        Ok(Self { shell })
+    }
+
+    /// Lets the guard do its work now: for a server that is gone, to remove the rubbish.
+    pub async fn finish(mut self) {
+        drop(self.shell.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while matches!(self.shell.try_wait(), Ok(None)) && Instant::now() < deadline {
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Sends the guard home with nothing done: its server is gone and a new one has its own guard.
+    pub fn relieve(mut self) {
+        // Whether it hears it or is gone already is the same to us.
+        let _ = self.shell.stdin.take().map(|mut pipe| pipe.write_all(b"relieved\n"));
+        let _ = self.shell.wait();
+    }
+}

@@ -1,0 +1,89 @@
+//! The segment document, as events carry it and as the API returns it.
+//!
+//! Absent members are left out, never `null`. The rules of the members are the command side's (`domain`); here they are
+//! only shaped.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Timestamp, ids::SegmentId};
+
+/// A text in several languages: language tag to text.
+pub type Localized = BTreeMap<String, String>;
+
+/// Free-form members by name.
+pub type Mixins = Map<String, Value>;
+
+/// Whether the segment is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// Visible to its customers and considered by match.
+    Active,
+    /// Neither; what a segment is when its status is not given.
+    #[default]
+    Inactive,
+}
+
+impl Status {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+
+/// When the segment is valid; either bound may stand alone, and `from` is not after `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Validity {
+    /// The first instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// The last instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+}
+
+/// What the service keeps about a document, and the schema URLs of its mixins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// 1 when created, one more with every accepted change.
+    pub version: u64,
+    /// When the document was created.
+    pub created_at: Timestamp,
+    /// When the document was last changed.
+    pub modified_at: Timestamp,
+    /// Mixin name to schema URL, stored verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixins: Option<Mixins>,
+}
+
+/// A segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Segment {
+    /// Unique within the tenant.
+    pub id: SegmentId,
+    /// At least one entry.
+    pub name: Localized,
+    /// Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Localized>,
+    /// Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validity: Option<Validity>,
+    /// `INACTIVE` unless given.
+    pub status: Status,
+    /// The site that the segment belongs to; not blank.
+    pub site_code: String,
+    /// Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixins: Option<Mixins>,
+    /// Kept by the service.
+    pub metadata: Metadata,
+}
