@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\npostgresql:x:7:8::/:/bin/sh\npostgres:x:101:104:,,,:/var:/bin/sh\n";
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\npostgresql:x:7:8::/:/bin/sh\npostgres:x:101:104:,,,:/var:/bin/sh\n";
         assert_eq!(find(passwd, "postgres"), Some(Account { uid: 101, gid: 104 }));
         assert_eq!(find(passwd, "nobody"), None);
     }

@@ -17,37 +17,39 @@ use crate::server::{GLANCE, Server};
 
 const SCRIPT: &str = include_str!("guard.sh");
 
-/// A running guard.
+/// A server and its guard. Dropping it stops the server soon; [`Guarded::finish`] waits for that.
 #[derive(Debug)]
-pub struct Guard {
-    shell: Child,
+pub struct Guarded {
+    /// The server.
+    pub server: Server,
+    guard: Child,
 }
 
-impl Guard {
-    /// Starts a guard for a server. `gentle` is the name of the signal that asks it to stop (`INT`, `TERM`); the
+impl Guarded {
+    /// Puts a guard on a server. `gentle` is the name of the signal that asks it to stop (`INT`, `TERM`); the
     /// folders `rubbish` are removed when the server is gone.
-    pub fn start(server: &Server, gentle: &str, claim: &Claim, rubbish: &[PathBuf]) -> io::Result<Self> {
+    pub fn new(server: Server, gentle: &str, claim: &Claim, rubbish: &[PathBuf]) -> io::Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "segments-guard", &server.pid().to_string(), server.mark(), gentle]).args(rubbish);
         command.stdin(Stdio::piped()).stdout(claim.for_guard()?).stderr(Stdio::null());
         // Its own process group: Ctrl-C in a terminal is for us, not for it.
-        let shell = command.current_dir("/").process_group(0).spawn()?;
-        Ok(Self { shell })
+        let guard = command.current_dir("/").process_group(0).spawn()?;
+        Ok(Self { server, guard })
     }
 
-    /// Lets the guard do its work now: for a server that is gone, to remove the rubbish.
+    /// Lets the guard do its work now: stop the server if it still runs, remove the rubbish.
     pub async fn finish(mut self) {
-        drop(self.shell.stdin.take());
+        drop(self.guard.stdin.take());
         let deadline = Instant::now() + Duration::from_secs(30);
-        while matches!(self.shell.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while Instant::now() < deadline && (self.server.is_running() || matches!(self.guard.try_wait(), Ok(None))) {
             sleep(GLANCE).await;
         }
     }
 
-    /// Sends the guard home with nothing done: its server is gone and a new one has its own guard.
+    /// Sends the guard home with nothing done, after the server ended.
     pub fn relieve(mut self) {
         // Whether it hears it or is gone already is the same to us.
-        let _ = self.shell.stdin.take().map(|mut pipe| pipe.write_all(b"relieved\n"));
-        let _ = self.shell.wait();
+        let _ = self.guard.stdin.take().map(|mut pipe| pipe.write_all(b"relieved\n"));
+        let _ = self.guard.wait();
     }
 }

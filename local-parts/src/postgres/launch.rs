@@ -3,36 +3,44 @@
 use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
+use crate::claim::Claim;
+use crate::guard::Guarded;
 use crate::paths;
 use crate::server::Server;
 
 use super::cluster::Cluster;
-use super::{Error, PostgresOptions, adopt, settings};
+use super::{Error, PostgresOptions, STOP_PATIENCE, adopt, settings};
 
 /// The backends of a killed postmaster notice it within a moment; until then its successor refuses to start.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Starts the server and waits until it is ready; returns it and its port.
-pub async fn launch(cluster: &Cluster, options: &PostgresOptions) -> Result<(Server, u16), Error> {
+pub async fn launch(cluster: &Cluster, options: &PostgresOptions, claim: &Claim) -> Result<(Guarded, u16), Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let port = options.port.map_or_else(paths::free_port, Ok)?;
-        let mut server = spawn(cluster, port, options.durable)?;
-        match adopt::ready(&mut server, cluster, port).await {
-            Ok(()) => return Ok((server, port)),
-            Err(Error::NotReady { tail, .. }) if passes(&tail, options) && Instant::now() < deadline => {
-                debug!(port, "postgres cannot start yet, trying again");
-                sleep(Duration::from_millis(200)).await;
-            }
-            Err(error) => {
-                server.end(rustix::process::Signal::INT, super::STOP_PATIENCE).await;
-                return Err(error);
-            }
+        let mut running = guarded(spawn(cluster, port, options.durable)?, cluster, options, claim)?;
+        let Err(error) = adopt::ready(&mut running.server, cluster, port).await else {
+            return Ok((running, port));
+        };
+        running.server.end(Signal::INT, STOP_PATIENCE).await;
+        running.relieve();
+        if !passes(&error, options) || Instant::now() > deadline {
+            return Err(error);
         }
+        debug!(port, "postgres cannot start yet, trying again");
+        sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Puts a guard on a server.
+pub fn guarded(server: Server, cluster: &Cluster, options: &PostgresOptions, claim: &Claim) -> Result<Guarded, Error> {
+    let rubbish = if options.remove_at_end { cluster.folders() } else { Vec::new() };
+    Ok(Guarded::new(server, "INT", claim, &rubbish)?)
 }
 
 fn spawn(cluster: &Cluster, port: u16, durable: bool) -> Result<Server, Error> {
@@ -47,8 +55,9 @@ fn spawn(cluster: &Cluster, port: u16, durable: bool) -> Result<Server, Error> {
 }
 
 /// Whether the reason may be gone at the next try: a killed predecessor's backends, or a free port just taken.
-fn passes(log_tail: &str, options: &PostgresOptions) -> bool {
-    let has_predecessor = log_tail.contains("pre-existing shared memory block");
-    let port_was_taken = options.port.is_none() && log_tail.contains("Address already in use");
+fn passes(error: &Error, options: &PostgresOptions) -> bool {
+    let Error::NotReady { tail, .. } = error else { return false };
+    let has_predecessor = tail.contains("pre-existing shared memory block");
+    let port_was_taken = options.port.is_none() && tail.contains("Address already in use");
     has_predecessor || port_was_taken
 }
