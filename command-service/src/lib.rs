@@ -1,1 +1,5 @@
-//! placeholder
+//! The command side: takes writes, decides them one after the other, and appends what happened to the log.
+//!
+//! Dependencies point one way: `http` calls the writer, the writer asks [`domain`].
+
+pub mod domain;

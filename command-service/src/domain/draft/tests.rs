@@ -1,0 +1,1 @@
+//! Every rule about the members of a document, one row each.

@@ -1,0 +1,1 @@
+//! Every rule about patches, one row each.
