@@ -1,0 +1,147 @@
+//! What a path of `q` or `sort` means: the whitelist of fields, and where their values are found in the views.
+
+/// What is filtered. Its SQL calls the row of `segment` `s`, the row of `item_assignment` `i`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Segments.
+    Segment,
+    /// Assignments of products and categories.
+    Item,
+}
+
+impl Resource {
+    /// The columns that make a row unique within its tenant.
+    pub(super) fn key(self) -> &'static [&'static str] {
+        match self {
+            Self::Segment => &["s.segment_id"],
+            Self::Item => &["i.segment_id", "i.type", "i.item_id"],
+        }
+    }
+
+    /// The column with the free-form members, null in item rows that have none.
+    pub(super) fn search(self) -> &'static str {
+        match self {
+            Self::Segment => "s.search",
+            Self::Item => "i.search",
+        }
+    }
+
+    /// The names with which a path can begin; others are unknown.
+    pub(super) fn roots(self) -> &'static [&'static str] {
+        match self {
+            Self::Segment => &[
+                "id",
+                "_id",
+                "name",
+                "description",
+                "validity",
+                "status",
+                "siteCode",
+                "mixins",
+                "metadata",
+                "metadataCreatedAt",
+                "metadataModifiedAt",
+            ],
+            Self::Item => {
+                &["segmentId", "type", "item", "mixins", "metadata", "metadataCreatedAt", "metadataModifiedAt"]
+            }
+        }
+    }
+}
+
+/// Where the values of a path are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A text column, never null.
+    Text(&'static str),
+    /// A bigint column, never null.
+    Integer(&'static str),
+    /// A timestamptz column.
+    Instant { column: &'static str, nullable: bool },
+    /// Translations in `s.search`; in one language (lower case) or in all.
+    Localized { member: Member, language: Option<String> },
+    /// The value at a path in the free-form members.
+    Json(Vec<String>),
+    /// `validity` as a whole.
+    Validity,
+    /// An object that every row has and nothing equals.
+    Present,
+    /// What no row has.
+    Absent,
+}
+
+/// A localized member of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Member {
+    Name,
+    Description,
+}
+
+impl Member {
+    /// Its name in the document and in `s.search`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Description => "description",
+        }
+    }
+}
+
+/// The meaning of a path. Unknown paths are absent.
+pub(super) fn resolve(resource: Resource, path: &[String]) -> Target {
+    let words: Vec<&str> = path.iter().map(String::as_str).collect();
+    match resource {
+        Resource::Segment => segment_field(&words),
+        Resource::Item => item_field(&words),
+    }
+}
+
+fn segment_field(path: &[&str]) -> Target {
+    let localized =
+        |member, language: Option<&str>| Target::Localized { member, language: language.map(str::to_ascii_lowercase) };
+    match path {
+        ["id" | "_id"] => Target::Text("s.segment_id"),
+        ["status"] => Target::Text("s.status"),
+        ["siteCode"] => Target::Text("s.site_code"),
+        ["name"] => localized(Member::Name, None),
+        ["name", language] => localized(Member::Name, Some(language)),
+        ["description"] => localized(Member::Description, None),
+        ["description", language] => localized(Member::Description, Some(language)),
+        ["validity"] => Target::Validity,
+        ["validity", "from"] => optional_instant("s.valid_from"),
+        ["validity", "to"] => optional_instant("s.valid_to"),
+        ["metadata", "version"] => Target::Integer("s.version"),
+        ["metadata", "createdAt"] | ["metadataCreatedAt"] => instant("s.created_at"),
+        ["metadata", "modifiedAt"] | ["metadataModifiedAt"] => instant("s.modified_at"),
+        _ => common_field(path),
+    }
+}
+
+fn item_field(path: &[&str]) -> Target {
+    match path {
+        ["segmentId"] => Target::Text("i.segment_id"),
+        ["type"] => Target::Text("i.type"),
+        ["item"] => Target::Present,
+        ["item", "id"] => Target::Text("i.item_id"),
+        ["metadata", "version"] => Target::Integer("i.version"),
+        ["metadata", "createdAt"] | ["metadataCreatedAt"] => instant("i.created_at"),
+        ["metadata", "modifiedAt"] | ["metadataModifiedAt"] => instant("i.modified_at"),
+        _ => common_field(path),
+    }
+}
+
+fn common_field(path: &[&str]) -> Target {
+    match path {
+        ["metadata"] => Target::Present,
+        ["mixins", ..] | ["metadata", "mixins", ..] => Target::Json(path.iter().map(|&word| word.to_owned()).collect()),
+        _ => Target::Absent,
+    }
+}
+
+fn instant(column: &'static str) -> Target {
+    Target::Instant { column, nullable: false }
+}
+
+fn optional_instant(column: &'static str) -> Target {
+    Target::Instant { column, nullable: true }
+}
