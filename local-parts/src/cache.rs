@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tracing::info;
+use tracing::debug;
 
 use crate::account::Account;
 use crate::{claim, env, paths};
@@ -26,7 +26,7 @@ pub fn folder(reader: Option<Account>) -> io::Result<PathBuf> {
     }
     let system = PathBuf::from(SYSTEM_CACHE);
     paths::create_folder(&system)?;
-    info!(chosen = %chosen.display(), used = %system.display(), "the server's account cannot read the cache folder, using another");
+    debug!(chosen = %chosen.display(), used = %system.display(), "the server's account cannot read the cache folder");
     Ok(system)
 }
 
@@ -57,4 +57,43 @@ pub async fn install<E: From<io::Error>>(
     paths::make_readable(&partial)?;
     fs::rename(&partial, &target)?;
     Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_install_at_once_get_one_installation() {
+        let cache = paths::temporary_folder("segments-cache-test").expect("a folder");
+        let made = Cell::new(0);
+        let make = async |folder: &Path| {
+            made.set(made.get() + 1);
+            sleep(Duration::from_millis(100)).await;
+            fs::write(folder.join("server"), "whole")
+        };
+        let (one, other) = tokio::join!(install(&cache, "part", make), install(&cache, "part", make));
+        assert_eq!(one.expect("installed"), other.expect("installed"));
+        assert_eq!(made.get(), 1);
+        assert_eq!(fs::read_to_string(cache.join("part/server")).expect("a file"), "whole");
+        fs::remove_dir_all(cache).expect("removed");
+    }
+
+    #[tokio::test]
+    async fn a_failed_installation_leaves_nothing_and_can_be_tried_again() {
+        let cache = paths::temporary_folder("segments-cache-test").expect("a folder");
+        let failing = async |folder: &Path| {
+            fs::write(folder.join("half"), "")?;
+            Err(io::Error::other("the line broke"))
+        };
+        assert!(install(&cache, "part", failing).await.is_err());
+        assert!(!cache.join("part").exists());
+        let installed = install(&cache, "part", async |folder| fs::write(folder.join("server"), "whole")).await;
+        assert!(!installed.expect("installed").join("half").exists());
+        fs::remove_dir_all(cache).expect("removed");
+    }
 }

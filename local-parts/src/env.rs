@@ -25,6 +25,11 @@ pub fn java_home() -> Option<PathBuf> {
     var("JAVA_HOME").map(PathBuf::from)
 }
 
+/// Whether tests that need Kafka must fail, not be skipped, where there is none (`REQUIRE_KAFKA=1`, as in CI).
+pub fn kafka_is_required() -> bool {
+    var("REQUIRE_KAFKA").is_some_and(|value| value != "0")
+}
+
 /// The value of a variable; an empty one counts as not set.
 #[expect(clippy::disallowed_methods, reason = "the one door to the environment in this crate")]
 pub fn var(name: &str) -> Option<String> {

@@ -17,7 +17,7 @@ use crate::paths;
 mod folder;
 mod install;
 mod launch;
-mod settings;
+pub(crate) mod settings;
 
 use folder::Folder;
 use install::Program;

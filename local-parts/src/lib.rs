@@ -9,13 +9,20 @@
 mod account;
 mod cache;
 mod claim;
+#[cfg(feature = "containers")]
+mod containers;
 mod env;
 mod guard;
 pub mod kafka;
+mod part;
 mod paths;
 pub mod postgres;
 mod random;
 mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 
+pub use env::{DATABASE_URL, KAFKA_BROKERS, kafka_is_required};
 pub use kafka::{Kafka, KafkaOptions};
+pub use part::Part;
 pub use postgres::{Postgres, PostgresOptions};

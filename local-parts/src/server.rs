@@ -107,7 +107,10 @@ mod tests {
         let pid = child.id();
         let mut server = Server::started(child, Path::new("61.25"));
         assert!(server.is_running());
-        assert!(Server::adopt(pid, Path::new("61.25")).is_some());
+        // For a moment after its birth a process has no arguments yet.
+        while Server::adopt(pid, Path::new("61.25")).is_none() {
+            std::thread::sleep(GLANCE);
+        }
         assert!(Server::adopt(pid, Path::new("61.2")).is_none());
         server.signal(Signal::KILL);
         while server.is_running() {

@@ -1,6 +1,6 @@
 //! Finding the broker: Java from the machine, the broker's jars from the cache or, once, through Maven.
 //!
-//! For another version of Kafka change `pom.xml` and [`VERSION`] together; a test compares them.
+//! For another version of Kafka change `pom.xml` and `settings.rs` together; a test compares them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,9 @@ use tracing::info;
 use crate::{cache, env, paths};
 
 use super::Error;
+use super::settings::VERSION;
 
 const POM: &str = include_str!("pom.xml");
-/// The version of Apache Kafka in the POM.
-const VERSION: &str = "4.4.0";
 /// The oldest Java that the broker runs on.
 const OLDEST_JAVA: u32 = 17;
 

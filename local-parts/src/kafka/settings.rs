@@ -14,8 +14,11 @@ pub struct Ports {
     pub controller: u16,
 }
 
+/// The version of Apache Kafka, as in `pom.xml`.
+pub const VERSION: &str = "4.4.0";
+
 /// One broker alone: every internal topic has one replica, and few partitions to start quickly.
-const ALWAYS: [(&str, &str); 21] = [
+pub const ALONE: [(&str, &str); 21] = [
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
@@ -51,7 +54,7 @@ pub fn properties(ports: Ports, logs: &Path) -> String {
         format!("advertised.listeners={listeners}"),
         format!("log.dirs={}", logs.display()),
     ];
-    lines.extend(ALWAYS.map(|(name, value)| format!("{name}={value}")));
+    lines.extend(ALONE.map(|(name, value)| format!("{name}={value}")));
     lines.join("\n") + "\n"
 }
 
