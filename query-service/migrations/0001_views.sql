@@ -51,6 +51,8 @@ create table item_assignment (
     type            text        collate "C" not null, -- PRODUCT or CATEGORY
     item_id         text        collate "C" not null,
     partition       smallint    not null,
+    log_offset      bigint      not null,             -- of the event that wrote the row; see `buried`
+    incarnation     text        collate "C" not null, -- last 8 hex digits of the id of the creating event, for the ETag
     version         bigint      not null,
     created_at      timestamptz not null,
     modified_at     timestamptz not null,
@@ -63,15 +65,28 @@ create table item_assignment (
 create index item_assignment_by_segment on item_assignment (tenant, segment_id, type, item_id);
 create index item_assignment_by_search  on item_assignment using gin (tenant, search jsonb_path_ops) where search is not null;
 
+-- Segments that were deleted with very many assignments: rows written before `log_offset` are dead, and are removed bit by
+-- bit. The offsets compare, since everything about a segment lies in one partition. Nearly always empty.
+create table buried (
+    tenant     text collate "C" not null,
+    segment_id text collate "C" not null,
+    log_offset bigint not null,
+    constraint buried_pkey primary key (tenant, segment_id)
+);
+
+-- What reads ask instead of the table.
+create view live_item_assignment as
+    select * from item_assignment row
+    where not exists (
+        select from buried
+        where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.log_offset
+    );
+
 -- How far each partition of the log is projected, and what the acceptance rule needs to go on from there.
 create table projection (
     partition   smallint    not null,
     next_offset bigint      not null,
-    writer      uuid,
-    last_writer uuid,
-    pseq        bigint      not null,
-    chain       bytea       not null,
-    clock       timestamptz,
+    acceptance  json        not null, -- `shared::log::Acceptance`: writer, last writer, number, chain, clock
     updated_at  timestamptz not null default now(),
     constraint projection_pkey primary key (partition)
 );

@@ -38,6 +38,11 @@ mod scalar;
 pub mod sort;
 pub mod sql;
 
+#[cfg(test)]
+mod eval;
+#[cfg(test)]
+mod tests;
+
 pub use ast::Query;
 pub use error::{Error, ErrorKind};
 pub use field::Resource;

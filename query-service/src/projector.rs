@@ -1,0 +1,110 @@
+//! The projector: reads the log and writes the views, exactly once.
+//!
+//! One [`worker`] per partition, with its own connection. A [`feed`] collects records into a [`batch`] (net effect per
+//! segment), which becomes [`rows`], which [`tables`] writes in one transaction with the new [`position`]. What goes wrong is
+//! judged in [`failure`].
+//!
+//! A new kind of event: fold it in [`batch`]; if it needs a table, add a migration, its columns in [`rows`] and its statement
+//! in [`tables`], and list the table in [`crate::views::checksum`].
+//!
+//! Transactions commit without waiting for the disk (`synchronous_commit = off`). Rows and offset lie in one transaction,
+//! so a crash of Postgres takes back both or neither, and the log fills the gap. [`crate::progress`] keeps readers from
+//! trusting positions of before such a crash.
+
+pub(crate) mod batch;
+mod failure;
+mod feed;
+mod health;
+mod position;
+mod reaper;
+mod rows;
+mod stats;
+mod tables;
+mod watch;
+mod worker;
+
+use shared::{
+    clock::SharedClock,
+    log::{EventLog, Partition},
+};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::task::JoinSet;
+
+pub use health::{Health, State};
+pub use stats::describe;
+
+use crate::progress::Progress;
+use worker::Worker;
+
+/// What may be set about the projector.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Deleting a segment with this many assignments only marks them at once; they are removed bit by bit. The default keeps
+    /// the transaction of a deletion under about a second.
+    pub bury_from: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { bury_from: rows::BURY_FROM }
+    }
+}
+
+/// The projection of all partitions of a log.
+#[derive(Debug)]
+pub struct Projector<L> {
+    log: L,
+    pool: PgPool,
+    progress: Progress,
+    health: Health,
+    clock: SharedClock,
+    options: Options,
+}
+
+impl<L: EventLog> Projector<L> {
+    /// Between a log and the views that the pool reads. The views must have been migrated.
+    pub fn new(log: L, pool: PgPool, progress: Progress, clock: SharedClock, options: Options) -> Self {
+        let health = Health::new(log.partitions());
+        Self { log, pool, progress, health, clock, options }
+    }
+
+    /// What each partition is doing.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Projects until dropped. It can be dropped at any time: what is not committed will be read again.
+    pub async fn run(self) {
+        let database = (*self.pool.connect_options()).clone();
+        let mut tasks = JoinSet::new();
+        for partition in (0..self.log.partitions()).map(Partition::new) {
+            let worker = Worker {
+                log: self.log.clone(),
+                partition,
+                database: for_projection(database.clone(), partition),
+                progress: self.progress.clone(),
+                health: self.health.clone(),
+                bury_from: self.options.bury_from,
+            };
+            tasks.spawn(worker.run());
+        }
+        tasks.spawn(reaper::run(self.pool.clone()));
+        tasks.spawn(watch::run(self.log, self.pool, self.progress, self.health, self.clock));
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(panic) = ended {
+                tracing::error!(%panic, "a task of the projector died");
+            }
+        }
+    }
+}
+
+/// Its statements join a batch with the keys of a table, so plans that read a table whole are wrong however small the table
+/// seemed when the plan was made.
+fn for_projection(database: PgConnectOptions, partition: Partition) -> PgConnectOptions {
+    database.application_name(&format!("projector {partition}")).options([
+        ("synchronous_commit", "off"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ])
+}

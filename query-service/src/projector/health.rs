@@ -1,0 +1,64 @@
+//! What the projection of each partition is doing, for readiness and for people.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use shared::log::Partition;
+
+/// What the projection of one partition is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Not yet connected.
+    Starting,
+    /// Another process projects it.
+    Standby,
+    /// Applying records as they come.
+    Following,
+    /// Something is in the way that may pass; it goes on by itself.
+    Interrupted(String),
+    /// A record cannot be applied; nothing goes on until somebody has looked into it.
+    Stopped(String),
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Standby => f.write_str("projected elsewhere"),
+            Self::Following => f.write_str("following"),
+            Self::Interrupted(why) => write!(f, "interrupted: {why}"),
+            Self::Stopped(why) => write!(f, "stopped: {why}"),
+        }
+    }
+}
+
+/// The states of all partitions. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Health(Arc<Mutex<Vec<State>>>);
+
+impl Health {
+    /// All starting.
+    pub fn new(partitions: u16) -> Self {
+        Self(Arc::new(Mutex::new(vec![State::Starting; usize::from(partitions)])))
+    }
+
+    /// Each partition with what its projection is doing.
+    pub fn states(&self) -> Vec<(Partition, State)> {
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.iter().cloned().zip(0..).map(|(state, number)| (Partition::new(number), state)).collect()
+    }
+
+    /// The partitions whose views fall behind, and why; the service is ready when there are none.
+    pub fn problems(&self) -> Vec<String> {
+        let bad = |state: &State| matches!(state, State::Starting | State::Interrupted(_) | State::Stopped(_));
+        let states = self.states().into_iter().filter(|(_, state)| bad(state));
+        states.map(|(partition, state)| format!("partition {partition} {state}")).collect()
+    }
+
+    pub(super) fn set(&self, partition: Partition, state: State) {
+        super::stats::state(partition, &state);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()] = state;
+    }
+}

@@ -1,0 +1,204 @@
+//! From the net effect of a batch to columns of arrays, one element a row, as `unnest` takes them.
+//!
+//! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`].
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use shared::{
+    Timestamp,
+    document::{Metadata, Segment},
+    ids::{ItemRef, SegmentKey},
+    log::Offset,
+};
+
+use super::batch::{Assignment, Batch, DocumentChange, Incarnation, ItemChange};
+use crate::q::columns::{SegmentColumns, item_search};
+
+/// A segment that lost this many assignments at once is buried, and its rows are removed bit by bit.
+pub const BURY_FROM: u64 = 50_000;
+
+/// What a batch writes.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Documents that are new.
+    pub created: SegmentRows,
+    /// Documents that were there.
+    pub changed: SegmentRows,
+    /// Documents that are gone.
+    pub gone: Keys,
+    /// Segments all of whose assignments from before the batch are gone.
+    pub emptied: Keys,
+    /// The same for those with very many, with the offset of the deletion.
+    pub buried: (Keys, Vec<Offset>),
+    /// Assignments that are new.
+    pub assigned: ItemRows,
+    /// Assignments that were there.
+    pub reassigned: ItemRows,
+    /// Assignments that are gone.
+    pub unassigned: ItemKeys,
+}
+
+/// Names of segments.
+#[derive(Debug, Default)]
+pub struct Keys {
+    pub tenant: Vec<String>,
+    pub segment_id: Vec<String>,
+}
+
+/// Names of assignments.
+#[derive(Debug, Default)]
+pub struct ItemKeys {
+    pub segment: Keys,
+    pub kind: Vec<&'static str>,
+    pub item_id: Vec<String>,
+}
+
+/// Rows of `segment`.
+#[derive(Debug, Default)]
+pub struct SegmentRows {
+    pub key: Keys,
+    pub incarnation: Vec<String>,
+    pub stamp: Stamps,
+    pub status: Vec<&'static str>,
+    pub site_code: Vec<String>,
+    pub valid_from: Vec<Option<DateTime<Utc>>>,
+    pub valid_to: Vec<Option<DateTime<Utc>>>,
+    pub search: Vec<String>,
+    pub texts: Vec<String>,
+    pub doc: Vec<String>,
+}
+
+/// Rows of `item_assignment`.
+#[derive(Debug, Default)]
+pub struct ItemRows {
+    pub key: ItemKeys,
+    pub log_offset: Vec<Offset>,
+    pub incarnation: Vec<String>,
+    pub stamp: Stamps,
+    pub mixins: Vec<Option<String>>,
+    pub metadata_mixins: Vec<Option<String>>,
+    pub search: Vec<Option<String>>,
+}
+
+/// Version and times.
+#[derive(Debug, Default)]
+pub struct Stamps {
+    pub version: Vec<i64>,
+    pub created_at: Vec<DateTime<Utc>>,
+    pub modified_at: Vec<DateTime<Utc>>,
+}
+
+impl Rows {
+    /// What the batch writes.
+    ///
+    /// # Errors
+    /// When a document cannot be written as JSON.
+    pub fn of(batch: Batch, bury_from: u64) -> serde_json::Result<Self> {
+        let mut rows = Self::default();
+        for (key, change) in batch.changes {
+            match change.emptied {
+                Some(emptied) if emptied.items >= bury_from => {
+                    rows.buried.0.push(&key);
+                    rows.buried.1.push(emptied.offset);
+                }
+                Some(_) => rows.emptied.push(&key),
+                None => {}
+            }
+            match change.document {
+                DocumentChange::Untouched => {}
+                DocumentChange::Created(segment, incarnation) => rows.created.push(&key, &segment, Some(incarnation))?,
+                DocumentChange::Changed(segment) => rows.changed.push(&key, &segment, None)?,
+                DocumentChange::Gone => rows.gone.push(&key),
+            }
+            for (item, change) in change.items {
+                match change {
+                    ItemChange::Created(row, incarnation) => rows.assigned.push(&key, &item, row, Some(incarnation))?,
+                    ItemChange::Changed(row) => rows.reassigned.push(&key, &item, row, None)?,
+                    ItemChange::Gone => rows.unassigned.push(&key, &item),
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+impl Keys {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tenant.is_empty()
+    }
+
+    fn push(&mut self, key: &SegmentKey) {
+        self.tenant.push(key.tenant.to_string());
+        self.segment_id.push(key.id.to_string());
+    }
+}
+
+impl ItemKeys {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.segment.is_empty()
+    }
+
+    fn push(&mut self, key: &SegmentKey, item: &ItemRef) {
+        self.segment.push(key);
+        self.kind.push(item.kind.as_str());
+        self.item_id.push(item.id.to_string());
+    }
+}
+
+impl SegmentRows {
+    fn push(&mut self, key: &SegmentKey, segment: &Segment, incarnation: Option<Incarnation>) -> serde_json::Result<()> {
+        let columns = SegmentColumns::of(segment);
+        let validity = segment.validity.unwrap_or_default();
+        self.doc.push(serde_json::to_string(segment)?);
+        self.search.push(columns.search.to_string());
+        self.texts.push(columns.texts);
+        self.key.push(key);
+        self.incarnation.push(digits(incarnation));
+        self.stamp.push(&segment.metadata);
+        self.status.push(segment.status.as_str());
+        self.site_code.push(columns.site_code);
+        self.valid_from.push(validity.from.map(Timestamp::datetime));
+        self.valid_to.push(validity.to.map(Timestamp::datetime));
+        Ok(())
+    }
+}
+
+impl ItemRows {
+    fn push(
+        &mut self,
+        key: &SegmentKey,
+        item: &ItemRef,
+        row: Assignment,
+        incarnation: Option<Incarnation>,
+    ) -> serde_json::Result<()> {
+        let metadata_mixins = row.metadata.mixins.as_ref();
+        let search = item_search(row.mixins.as_ref(), metadata_mixins);
+        self.mixins.push(row.mixins.as_ref().map(json).transpose()?);
+        self.metadata_mixins.push(metadata_mixins.map(json).transpose()?);
+        self.search.push(search.as_ref().map(json).transpose()?);
+        self.key.push(key, item);
+        self.log_offset.push(row.offset);
+        self.incarnation.push(digits(incarnation));
+        self.stamp.push(&row.metadata);
+        Ok(())
+    }
+}
+
+impl Stamps {
+    fn push(&mut self, metadata: &Metadata) {
+        self.version.push(i64::try_from(metadata.version).unwrap_or(i64::MAX));
+        self.created_at.push(metadata.created_at.datetime());
+        self.modified_at.push(metadata.modified_at.datetime());
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> serde_json::Result<String> {
+    serde_json::to_string(value)
+}
+
+/// Eight hexadecimal digits; empty for a row that keeps those it has.
+fn digits(incarnation: Option<Incarnation>) -> String {
+    incarnation.map_or_else(String::new, |incarnation| format!("{incarnation:08x}"))
+}

@@ -1,0 +1,51 @@
+//! The projector's metrics, each labelled with its partition.
+
+use std::time::Duration;
+
+use shared::log::{Ignored, Partition};
+
+use super::health::State;
+
+/// Names for the exporter; call once, after the recorder is installed.
+pub fn describe() {
+    metrics::describe_gauge!("projection_lag_records", "Records of the log that the views do not show yet");
+    metrics::describe_gauge!("projection_lag_seconds", "Age of the oldest record that the views do not show yet");
+    metrics::describe_gauge!("projection_stopped", "1 when a record cannot be applied and the partition stopped");
+    metrics::describe_counter!("projection_records_total", "Records applied");
+    metrics::describe_counter!("projection_ignored_total", "Records that do not count, by reason");
+    metrics::describe_histogram!("projection_batch_size", "Records in a batch");
+    metrics::describe_histogram!("projection_apply_seconds", "Time to apply a batch");
+}
+
+/// A batch is committed.
+pub fn applied(partition: Partition, records: usize, took: Duration) {
+    let partition = partition.to_string();
+    metrics::counter!("projection_records_total", "partition" => partition.clone()).increment(records as u64);
+    metrics::histogram!("projection_batch_size", "partition" => partition.clone()).record(records as f64);
+    metrics::histogram!("projection_apply_seconds", "partition" => partition).record(took.as_secs_f64());
+}
+
+/// Records did not count. With a transactional log only announcements that were overtaken are to be expected.
+pub fn ignored(partition: Partition, reasons: &[Ignored]) {
+    for reason in reasons {
+        let name = match reason {
+            Ignored::Overtaken => "overtaken",
+            Ignored::StaleWriter => "stale_writer",
+            Ignored::Duplicate => "duplicate",
+            Ignored::Gap => "gap",
+        };
+        metrics::counter!("projection_ignored_total", "partition" => partition.to_string(), "reason" => name).increment(1);
+    }
+}
+
+/// A partition does something else now.
+pub fn state(partition: Partition, state: &State) {
+    let stopped = f64::from(u8::from(matches!(state, State::Stopped(_))));
+    metrics::gauge!("projection_stopped", "partition" => partition.to_string()).set(stopped);
+}
+
+/// How far a partition is behind.
+pub fn lag(partition: Partition, records: i64, age: Duration) {
+    metrics::gauge!("projection_lag_records", "partition" => partition.to_string()).set(records as f64);
+    metrics::gauge!("projection_lag_seconds", "partition" => partition.to_string()).set(age.as_secs_f64());
+}

@@ -1,0 +1,50 @@
+//! Looks every second how far the views are behind the log: for the metrics, and for the lag that reads are told of
+//! partitions that this process does not project itself.
+
+use std::time::Duration;
+
+use shared::{
+    Timestamp,
+    clock::SharedClock,
+    log::{EventLog, LogError, Offset, Partition},
+};
+use sqlx::PgPool;
+use tokio::time;
+
+use super::{
+    health::{Health, State},
+    stats,
+};
+use crate::progress::Progress;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks until dropped.
+pub async fn run<L: EventLog>(log: L, pool: PgPool, progress: Progress, health: Health, clock: SharedClock) {
+    let mut behind_since: Vec<Option<Timestamp>> = vec![None; usize::from(log.partitions())];
+    loop {
+        time::sleep(EVERY).await;
+        if let Err(error) = progress.look(&pool).await {
+            tracing::debug!(%error, "cannot tell how far the views are");
+        }
+        for ((partition, state), since) in health.states().into_iter().zip(&mut behind_since) {
+            let Ok(missing) = missing(&log, &progress, partition).await else { continue };
+            let first_seen = since.get_or_insert_with(|| clock.now());
+            let pending = (missing > 0).then_some(*first_seen);
+            *since = pending;
+            // A partition that this process follows knows better.
+            if state != State::Following {
+                progress.set_pending(partition, pending);
+            }
+            stats::lag(partition, missing, progress.lag_of(partition, clock.now()));
+        }
+    }
+}
+
+/// How many offsets the views are behind, those that hold no record included.
+async fn missing<L: EventLog>(log: &L, progress: &Progress, partition: Partition) -> Result<Offset, LogError> {
+    let end = log.end(partition).await?;
+    let next = progress.next_offset(partition).unwrap_or(0);
+    let has_all = next > 0 && end <= log.end_after(next - 1);
+    Ok(if has_all { 0 } else { end - next })
+}

@@ -1,0 +1,143 @@
+//! One partition: lock it, read its log from where the views stand, apply batch after batch.
+//!
+//! While one batch is being applied the next is being collected, so that reading and decoding overlap with the database's
+//! work and batches grow by themselves when there is much to do. When there is little, a record is applied at once.
+
+use std::time::Duration;
+
+use shared::log::{EventLog, Partition};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{self, Instant};
+
+use super::{
+    batch::Batch,
+    failure::{Failure, Pause},
+    feed::{Feed, Tail},
+    health::{Health, State},
+    position::{self, Outrun, column},
+    rows::Rows,
+    stats, tables,
+};
+use crate::progress::Progress;
+
+/// Between two attempts to get a partition that another process projects.
+const TRY_LOCK_EVERY: Duration = Duration::from_millis(500);
+
+/// Between two questions to the database, while there is nothing to do, whether it is still there.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+
+/// The projection of one partition.
+#[derive(Debug)]
+pub struct Worker<L> {
+    /// Where the records come from.
+    pub log: L,
+    /// The one partition.
+    pub partition: Partition,
+    /// Where the views are.
+    pub database: PgConnectOptions,
+    /// Told of every commit.
+    pub progress: Progress,
+    /// Told of every change of state.
+    pub health: Health,
+    /// See [`super::Options::bury_from`].
+    pub bury_from: u64,
+}
+
+impl<L: EventLog> Worker<L> {
+    /// Projects until something final happens.
+    pub async fn run(self) {
+        let mut pause = Pause::new();
+        loop {
+            let failure = self.follow(&mut pause).await;
+            self.progress.set_pending(self.partition, None);
+            let partition = self.partition.number();
+            if failure.is_final() {
+                tracing::error!(partition, %failure, "projection of the partition stopped for good");
+                return self.health.set(self.partition, State::Stopped(failure.to_string()));
+            }
+            let wait = pause.next();
+            tracing::warn!(partition, %failure, ?wait, "projection interrupted, trying again");
+            self.health.set(self.partition, State::Interrupted(failure.to_string()));
+            time::sleep(wait).await;
+        }
+    }
+
+    /// One life of the database connection, and with it of the lock; why it ended.
+    async fn follow(&self, pause: &mut Pause) -> Failure {
+        let prepared = async {
+            let mut connection = PgConnection::connect_with(&self.database).await?;
+            while !position::try_lock(&mut connection, self.partition).await? {
+                self.health.set(self.partition, State::Standby);
+                time::sleep(TRY_LOCK_EVERY).await;
+            }
+            let batch = self.begin(&mut connection).await?;
+            Ok((connection, batch))
+        };
+        let (mut connection, batch) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(failure) => return failure,
+        };
+        self.health.set(self.partition, State::Following);
+        let tail = self.log.tail(vec![(self.partition, batch.acceptance.next_offset())]);
+        let mut feed = Feed::new(tail, batch);
+        loop {
+            if let Err(failure) = self.advance(&mut connection, &mut feed).await {
+                return failure;
+            }
+            pause.reset();
+        }
+    }
+
+    /// Where to go on from.
+    async fn begin(&self, connection: &mut PgConnection) -> Result<Batch, Failure> {
+        let epoch = self.progress.epoch();
+        let acceptance = position::load(connection, self.partition, self.log.partitions()).await?;
+        let (projected, end) = (acceptance.next_offset(), self.log.end(self.partition).await?);
+        if projected > end {
+            return Err(Failure::ForeignLog { projected, end });
+        }
+        tracing::info!(partition = self.partition.number(), next_offset = projected, end, "projecting");
+        self.progress.publish(epoch, self.partition, projected);
+        Ok(Batch::after(acceptance))
+    }
+
+    /// Applies what the feed holds, or waits for something to apply.
+    async fn advance<S: Tail>(&self, connection: &mut PgConnection, feed: &mut Feed<S>) -> Result<(), Failure> {
+        while time::timeout(PROBE_EVERY, feed.begin()).await.is_err() {
+            connection.ping().await?;
+        }
+        let batch = feed.take()?;
+        self.progress.set_pending(self.partition, batch.oldest);
+        {
+            let applied = self.apply(connection, batch);
+            tokio::pin!(applied);
+            tokio::select! {
+                biased;
+                applied = &mut applied => applied?,
+                // Never ends, and loses nothing when it is left.
+                never = feed.collect() => match never {},
+            }
+        }
+        self.progress.set_pending(self.partition, feed.oldest());
+        Ok(())
+    }
+
+    /// One transaction: the rows and the offset.
+    async fn apply(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Failure> {
+        let started = Instant::now();
+        let epoch = self.progress.epoch();
+        stats::ignored(self.partition, &batch.ignored);
+        let (records, from, to) = (batch.records(), batch.from, batch.acceptance.clone());
+        let rows = Rows::of(batch, self.bury_from)?;
+        let mut transaction = connection.begin().await?;
+        tables::write(&mut transaction, column(self.partition), &rows).await?;
+        if !position::advance(&mut transaction, from, &to).await? {
+            transaction.rollback().await?;
+            return Err(Outrun.into());
+        }
+        transaction.commit().await?;
+        self.progress.publish(epoch, self.partition, to.next_offset());
+        stats::applied(self.partition, records, started.elapsed());
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! A database with the views, and rows in it.
+
+use serde_json::{Value, json};
+use shared::document::Segment;
+use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgPool};
+
+use crate::q::{Query, Resource, columns, columns::SegmentColumns, sort::Sort, sql};
+
+/// An item row: its three keys, and what is free-form.
+#[derive(Debug, Clone)]
+pub struct ItemRow {
+    pub segment_id: String,
+    pub kind: &'static str,
+    pub item_id: String,
+    pub segment: Segment,
+}
+
+impl ItemRow {
+    /// The row as the API shows it.
+    pub fn shown(&self) -> Value {
+        let segment = serde_json::to_value(&self.segment).expect("a document");
+        let mut row = json!({
+            "segmentId": self.segment_id, "type": self.kind, "item": { "id": self.item_id }, "metadata": segment["metadata"],
+        });
+        if let Some(mixins) = segment.get("mixins") {
+            row["mixins"] = mixins.clone();
+        }
+        row
+    }
+}
+
+/// A connection to a fresh database with the views.
+pub async fn connect() -> PgConnection {
+    let database = local_parts::testing::database().await;
+    let pool = PgPool::connect(database.url()).await.expect("the database answers");
+    sqlx::migrate!().run(&pool).await.expect("the views are created");
+    pool.close().await;
+    PgConnection::connect(database.url()).await.expect("the database answers")
+}
+
+pub async fn insert_segments(connection: &mut PgConnection, tenant: &str, segments: &[Segment]) {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "insert into segment (tenant, segment_id, partition, incarnation, version, created_at, modified_at, status, \
+         site_code, valid_from, valid_to, search, texts, doc) ",
+    );
+    sql.push_values(segments, |mut row, segment| {
+        let columns = SegmentColumns::of(segment);
+        let validity = segment.validity.unwrap_or_default();
+        row.push_bind(tenant.to_owned()).push_bind(segment.id.as_str().to_owned()).push("0, '00000000'");
+        row.push_bind(i64::try_from(segment.metadata.version).expect("a small version"));
+        row.push_bind(segment.metadata.created_at.datetime()).push_bind(segment.metadata.modified_at.datetime());
+        row.push_bind(segment.status.as_str()).push_bind(columns.site_code);
+        row.push_bind(validity.from.map(|from| from.datetime())).push_bind(validity.to.map(|to| to.datetime()));
+        row.push_bind(columns.search).push_bind(columns.texts);
+        row.push_bind(serde_json::to_string(segment).expect("a document")).push_unseparated("::json");
+    });
+    sql.build().persistent(false).execute(connection).await.expect("every document can be stored");
+}
+
+pub async fn insert_items(connection: &mut PgConnection, tenant: &str, items: &[ItemRow]) {
+    for item in items {
+        let metadata = &item.segment.metadata;
+        let search = columns::item_search(item.segment.mixins.as_ref(), metadata.mixins.as_ref());
+        let insert = sqlx::query(
+            "insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version, \
+             created_at, modified_at, search) values ($1, $2, $3, $4, 0, 0, '00000000', $5, $6, $7, $8)",
+        );
+        let insert = insert.bind(tenant).bind(&item.segment_id).bind(item.kind).bind(&item.item_id);
+        let insert = insert.bind(i64::try_from(metadata.version).expect("a small version"));
+        let insert = insert.bind(metadata.created_at.datetime()).bind(metadata.modified_at.datetime()).bind(search);
+        insert.execute(&mut *connection).await.expect("every row can be stored");
+    }
+}
+
+/// The ids of the segments of a tenant that a query finds, in the order asked for.
+pub async fn find(connection: &mut PgConnection, tenant: &str, query: &Query, sort: &str) -> Vec<String> {
+    let mut sql = QueryBuilder::new("select s.segment_id from segment s where s.tenant = ");
+    sql.push_bind(tenant.to_owned());
+    sql::push_filter(&mut sql, Resource::Segment, query);
+    Sort::parse(sort, Resource::Segment, "en").expect("a sort").push_order_by(&mut sql);
+    run(connection, sql, query).await
+}
+
+/// The ids of the items that a query finds.
+pub async fn find_items(connection: &mut PgConnection, tenant: &str, query: &Query) -> Vec<String> {
+    let mut sql = QueryBuilder::new("select i.item_id from live_item_assignment i where i.tenant = ");
+    sql.push_bind(tenant.to_owned());
+    sql::push_filter(&mut sql, Resource::Item, query);
+    Sort::parse("", Resource::Item, "en").expect("a sort").push_order_by(&mut sql);
+    run(connection, sql, query).await
+}
+
+async fn run(connection: &mut PgConnection, mut sql: QueryBuilder<Postgres>, query: &Query) -> Vec<String> {
+    let found = sql.build_query_scalar().persistent(false).fetch_all(connection).await;
+    found.unwrap_or_else(|error| panic!("{query}: {error}"))
+}

@@ -1,0 +1,116 @@
+//! At 100,000 segments, no filter that the service promises to serve reads the whole table.
+
+use serde_json::json;
+use shared::{Timestamp, document::Segment};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+
+use super::database;
+use crate::q::{Query, Resource, sort::Sort, sql};
+
+const SEGMENTS: usize = 100_000;
+/// The start of the year in milliseconds.
+const YEAR_2024: i64 = 1_704_067_200_000;
+const YEAR_2025: i64 = 1_735_689_600_000;
+
+/// Filters, with how many rows each finds.
+const FILTERS: [(&str, i64); 42] = [
+    ("", 100_000),
+    ("id:s00007", 1),
+    ("id:(s00007,s00008,nobody)", 2),
+    ("id:~^s0000", 10),
+    ("status:ACTIVE", 70_000),
+    ("status:~^INACT", 30_000),
+    ("status:nothing", 0),
+    ("siteCode:site7", 1_000),
+    ("siteCode:~^site7$", 1_000),
+    ("siteCode:site7 status:ACTIVE", 0),
+    ("name:\"Golden customers 7\"", 1),
+    ("name.en:\"Golden customers 7\"", 1),
+    ("name.de:\"Goldene Kunden 7\"", 1),
+    ("name.en:\"Goldene Kunden 7\"", 0),
+    ("name:nobody", 0),
+    ("name:~customers 77777$", -1),
+    ("name:(~customers 77777$)", 1),
+    ("name.en:(~^Golden customers 777)", 111),
+    ("name.de:(~(?i)KUNDEN 4242$)", 1),
+    ("name:~xyz", 0),
+    ("name.fr:exists", 0),
+    ("name.fr:missing", 100_000),
+    ("description:exists", 99_900),
+    ("description:missing", 100),
+    ("description.en:\"Number 7 of all\"", 1),
+    ("description:(~Number 7777. of)", 10),
+    ("validity:exists", 10_000),
+    ("validity.from:exists", 10_000),
+    ("validity.to:missing", 90_000),
+    ("validity.from:>2024-01-02", 9_855),
+    ("validity.from:\"2024-01-01T00:10:00Z\"", 1),
+    ("validity.to:(>=2025-01-01 AND <2025-01-01T00:30:00Z)", 3),
+    ("metadata.version:9", 10_000),
+    ("metadata.version:>8", 10_000),
+    ("metadata.createdAt:(>=\"2024-01-01T00:00:00Z\" AND <\"2024-01-01T02:00:00+01:00\")", 60),
+    ("metadata.modifiedAt:<2024-01-02", 1_440),
+    ("metadata.mixins.crm:\"https://schemas.example.com/crm/7.json\"", 100),
+    ("metadata.mixins.crm:~/crm/77.json", 100),
+    ("mixins.crm.code:c7", 1),
+    ("mixins.crm.tags:t7", 100),
+    ("mixins.crm.tier:(-7,7)", 1),
+    ("mixins.crm.vip:true mixins.crm.code:(c6,c7,c9)", 2),
+];
+
+async fn fill(connection: &mut PgConnection) {
+    for start in (0..SEGMENTS).step_by(1_000) {
+        let segments: Vec<Segment> = (start..start + 1_000).map(segment).collect();
+        database::insert_segments(connection, "acme", &segments).await;
+    }
+    sqlx::query("vacuum analyze segment").execute(connection).await.expect("statistics");
+}
+
+fn segment(n: usize) -> Segment {
+    let word = ["Golden", "Silver", "Bronze", "Loyal", "Summer", "Winter", "Fresh", "Premium"][n % 8];
+    let wort = ["Goldene", "Silberne", "Bronzene", "Treue", "Sommer", "Winter", "Frische", "Beste"][n % 8];
+    let instant = |start: i64| Timestamp::from_unix_millis(start + 60_000 * i64::try_from(n).expect("small"));
+    let mut document = json!({
+        "id": format!("s{n:05}"),
+        "name": { "en": format!("{word} customers {n}"), "de": format!("{wort} Kunden {n}") },
+        "status": if n % 10 < 7 { "ACTIVE" } else { "INACTIVE" },
+        "siteCode": format!("site{}", n % 100),
+        "mixins": { "crm": { "code": format!("c{n}"), "tags": [format!("t{}", n % 1000), "all"], "tier": -(n as i64), "vip": n % 3 == 0 } },
+        "metadata": {
+            "version": n % 10 + 1, "createdAt": instant(YEAR_2024), "modifiedAt": instant(YEAR_2024),
+            "mixins": { "crm": format!("https://schemas.example.com/crm/{}.json", n % 1000) },
+        },
+    });
+    if n % 1000 != 0 {
+        document["description"] = json!({ "en": format!("Number {n} of all, who bought something within the last {} days", n % 90) });
+    }
+    if n % 10 == 0 {
+        document["validity"] = json!({ "from": instant(YEAR_2024), "to": instant(YEAR_2025) });
+    }
+    serde_json::from_value(document).expect("a document")
+}
+
+/// The plan of a statement, one line per row.
+async fn explained(connection: &mut PgConnection, select: &str, filter: &str, sort: Option<&str>) -> String {
+    let query = Query::parse(filter).expect(filter);
+    let mut sql = QueryBuilder::<Postgres>::new(format!("explain (analyze, buffers) select {select} from segment s where s.tenant = "));
+    sql.push_bind("acme");
+    sql::push_filter(&mut sql, Resource::Segment, &query);
+    if let Some(sort) = sort {
+        Sort::parse(sort, Resource::Segment, "en").expect(sort).push_order_by(&mut sql);
+        sql.push(" limit ").push_bind(60_i64);
+    }
+    let plan: Vec<String> = sql.build_query_scalar().persistent(false).fetch_all(connection).await.expect(filter);
+    plan.join("\n")
+}
+
+#[tokio::test]
+async fn no_promised_filter_reads_the_whole_table() {
+    let mut connection = database::connect().await;
+    fill(&mut connection).await;
+    for (filter, rows) in FILTERS {
+        let page = explained(&mut connection, "s.doc", filter, Some("")).await;
+        let count = explained(&mut connection, "count(*)", filter, None).await;
+        eprintln!("=== {filter} {rows}\n{page}\n--- count\n{count}");
+    }
+}

@@ -1,0 +1,147 @@
+//! The views: where they are, how they are made, and one module for each question that is asked of them.
+//!
+//! Tables lie in the schema `v1`, reached by `search_path`; another version of the views would be another schema beside it.
+//! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration.
+
+pub mod checksum;
+pub mod items;
+pub mod matching;
+pub mod segments;
+
+use std::{str::FromStr as _, time::Duration};
+
+use sqlx::{
+    PgPool, Postgres, QueryBuilder,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{progress::Progress, q::sort::Sort};
+
+/// The version of the views, and the name of their schema.
+pub const SCHEMA: &str = "v1";
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The views cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be reached, or refused.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The tables cannot be brought up to date.
+    #[error("migration: {0}")]
+    Migration(#[from] MigrateError),
+}
+
+/// A part of many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// The most rows.
+    pub limit: u32,
+    /// How many rows before it.
+    pub offset: u64,
+    /// Whether all rows are to be counted.
+    pub count: bool,
+}
+
+/// The rows of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageOf<T> {
+    /// In the order asked for.
+    pub rows: Vec<T>,
+    /// All rows that fit, when they were to be counted.
+    pub total: Option<i64>,
+}
+
+/// How to reach the views.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// `postgres://user:password@host:port/name`.
+    pub url: String,
+    /// The most connections for reads.
+    pub connections: u32,
+    /// How long a read waits for a connection before it is refused.
+    pub acquire_timeout: Duration,
+}
+
+impl Database {
+    /// With the usual limits.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), connections: 16, acquire_timeout: Duration::from_millis(1_500) }
+    }
+}
+
+/// Connects and brings the tables up to date. Connections that are made later begin with what [`Progress`] must know.
+///
+/// # Errors
+/// When the database cannot be reached or the migrations fail.
+pub async fn open(database: &Database, progress: Progress) -> Result<PgPool, OpenError> {
+    let options = PgConnectOptions::from_str(&database.url)?
+        .application_name("query-service")
+        .options([("search_path", format!("{SCHEMA}, public"))])
+        .statement_cache_capacity(500);
+    migrate(&options).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(database.connections)
+        .acquire_timeout(database.acquire_timeout)
+        // A connection is tested when it is given back; a read that meets one that died since is tried again.
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let progress = progress.clone();
+            Box::pin(async move { progress.relearn(connection).await })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    // Two processes that start at once may both see no schema; the second attempt then finds it.
+    let create = || sqlx::query("create schema if not exists v1").execute(&pool);
+    if create().await.is_err() {
+        create().await?;
+    }
+    MIGRATIONS.run(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// Selects a page of one text column; `push_from` writes everything from ` from` to the end of the condition. The count, if
+/// wanted, is of the same snapshot.
+///
+/// Statements without a client's filter are few and are kept prepared. A filter is planned anew each time: a plan made for
+/// unknown values reads far too much.
+async fn select_page(
+    pool: &PgPool,
+    column: &'static str,
+    push_from: impl Fn(&mut QueryBuilder<Postgres>),
+    sort: &Sort,
+    page: Page,
+    is_common: bool,
+) -> Result<PageOf<String>, sqlx::Error> {
+    let push_rows = |sql: &mut QueryBuilder<Postgres>| {
+        sql.push("select ").push(column).push(" as doc");
+        push_from(sql);
+        sort.push_order_by(sql);
+        // Numbers, not parameters, so that a kept plan knows how few rows are wanted.
+        sql.push(" limit ").push(page.limit);
+        if page.offset > 0 {
+            sql.push(" offset ").push(page.offset);
+        }
+    };
+    let mut sql = QueryBuilder::new("");
+    if !page.count {
+        push_rows(&mut sql);
+        let rows = sql.build_query_scalar().persistent(is_common && page.offset == 0).fetch_all(pool).await?;
+        return Ok(PageOf { rows, total: None });
+    }
+    sql.push("select (select count(*)");
+    push_from(&mut sql);
+    sql.push("), array(");
+    push_rows(&mut sql);
+    sql.push(")");
+    let (total, rows) = sql.build_query_as().persistent(is_common && page.offset == 0).fetch_one(pool).await?;
+    Ok(PageOf { rows, total: Some(total) })
+}

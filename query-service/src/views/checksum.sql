@@ -1,0 +1,11 @@
+-- One row for each table: its name, how many rows it has, and the sum of a hash of each. Equal views, equal answers.
+-- psql "$DATABASE_URL" -c "set search_path = v1, public" -f query-service/src/views/checksum.sql
+select 'segment' as name, count(*) as rows, coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text as hash
+from segment row
+union all
+select 'item_assignment', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
+from live_item_assignment row
+union all
+select 'projection', count(*), coalesce(sum(hashtextextended((partition, next_offset, acceptance::text)::text, 0)::numeric), 0)::text
+from projection
+order by name

@@ -1,0 +1,238 @@
+//! Writes events as the command side does: announced, numbered and chained, each the outcome of an accepted command.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use shared::{
+    Timestamp,
+    consistency::Positions,
+    document::{Metadata, Mixins, Segment},
+    events::{
+        Actor, AssignmentCounts, CommandStamp, Envelope, Event, ItemAssigned, ItemUnassigned, SegmentCreated, SegmentDeleted,
+        SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
+    },
+    ids::{ItemId, ItemRef, ItemType, SegmentId, SegmentKey, Tenant},
+    log::{Acceptance, EventLog, NewRecord, Partition, Record, WriterName, memory::{MemLog, MemWriter}, partition_of},
+};
+use uuid::Uuid;
+
+/// 2024-01-01T00:00:00Z.
+const BEGINNING: i64 = 1_704_067_200_000;
+
+/// A writer of a log in memory, and what it knows of the documents.
+pub struct Story {
+    log: MemLog,
+    writer: MemWriter,
+    parts: Vec<Acceptance>,
+    now: i64,
+    known: BTreeMap<SegmentKey, Known>,
+}
+
+/// A live segment.
+struct Known {
+    metadata: Metadata,
+    items: BTreeMap<ItemRef, Metadata>,
+}
+
+impl Story {
+    /// Announces itself for all partitions of an empty log.
+    pub async fn begin(log: &MemLog) -> Self {
+        let writer = log.open_writer(&WriterName("story".to_owned())).await.expect("the log answers");
+        let partitions = log.partitions();
+        let parts = (0..partitions).map(|number| Acceptance::new(Partition::new(number), partitions)).collect();
+        let mut story = Self { log: log.clone(), writer, parts, now: BEGINNING, known: BTreeMap::new() };
+        story.announce().await;
+        story
+    }
+
+    /// A new writer takes over all partitions.
+    pub async fn announce(&mut self) {
+        let mut batch = Vec::new();
+        for part in &self.parts {
+            let started = WriterStarted {
+                writer_id: Uuid::now_v7(),
+                after: part.last,
+                transactional_id: "story".to_owned(),
+                instance: "story".to_owned(),
+                url: None,
+                partition: part.partition,
+                partitions: part.partitions,
+                fold_version: 1,
+                started_at: Timestamp::from_unix_millis(self.now),
+            };
+            batch.push((part.partition, started.to_record(Uuid::now_v7())));
+        }
+        self.append(batch).await;
+    }
+
+    /// Creates or replaces a segment. The body is the API's: `name`, `siteCode` and what else a test cares for.
+    pub async fn put(&mut self, tenant: &str, id: &str, body: Value) -> Positions {
+        let event = self.put_event(&key(tenant, id), body);
+        self.tell(tenant, vec![event]).await
+    }
+
+    /// Like [`put`](Self::put) for many in one append.
+    pub async fn put_all(&mut self, tenant: &str, segments: impl IntoIterator<Item = (String, Value)>) -> Positions {
+        let events = segments.into_iter().map(|(id, body)| self.put_event(&key(tenant, &id), body)).collect();
+        self.tell(tenant, events).await
+    }
+
+    /// Replaces one member.
+    pub async fn patch(&mut self, tenant: &str, id: &str, body: Value) -> Positions {
+        let Event::SegmentReplaced(replaced) = self.put_event(&key(tenant, id), body) else { panic!("{id} does not exist") };
+        let SegmentReplaced { segment, previous_version } = replaced;
+        let event = Event::SegmentPatched(SegmentPatched { patch: Vec::new(), segment, previous_version });
+        self.tell(tenant, vec![event]).await
+    }
+
+    /// Deletes a segment with all its assignments.
+    pub async fn delete(&mut self, tenant: &str, id: &str) -> Positions {
+        let known = self.known.remove(&key(tenant, id)).expect("the segment exists");
+        let event = Event::SegmentDeleted(SegmentDeleted {
+            segment_id: segment_id(id),
+            force: true,
+            last_version: known.metadata.version,
+            assignment_counts: AssignmentCounts { items: known.items.len() as u64, customers: 0 },
+        });
+        self.tell(tenant, vec![event]).await
+    }
+
+    /// Assigns items of one type, or replaces their assignments.
+    pub async fn assign(&mut self, tenant: &str, id: &str, kind: ItemType, items: &[&str], mixins: Option<Value>) -> Positions {
+        let key = key(tenant, id);
+        let events = items.iter().map(|item| self.assign_event(&key, kind, item, mixins.clone())).collect();
+        self.tell(tenant, events).await
+    }
+
+    /// Removes an assignment.
+    pub async fn unassign(&mut self, tenant: &str, id: &str, kind: ItemType, item: &str) -> Positions {
+        let known = self.known.get_mut(&key(tenant, id)).expect("the segment exists");
+        let item = ItemRef { kind, id: ItemId::parse(item).expect("an item id") };
+        let metadata = known.items.remove(&item).expect("the assignment exists");
+        let event = Event::ItemUnassigned(ItemUnassigned {
+            segment_id: segment_id(id),
+            item_type: kind,
+            item_id: item.id,
+            last_version: metadata.version,
+        });
+        self.tell(tenant, vec![event]).await
+    }
+
+    /// Whether the segment exists, and with how many assignments.
+    pub fn items_of(&self, tenant: &str, id: &str) -> Option<Vec<ItemRef>> {
+        self.known.get(&key(tenant, id)).map(|known| known.items.keys().cloned().collect())
+    }
+
+    /// Behind everything that was told.
+    pub async fn end(&self) -> Positions {
+        let next = self.parts.iter().map(|part| (part.partition, part.next_offset()));
+        next.collect()
+    }
+
+    fn put_event(&mut self, key: &SegmentKey, body: Value) -> Event {
+        self.now += 1;
+        let now = Timestamp::from_unix_millis(self.now);
+        let known = self.known.get(key);
+        let previous = known.map(|known| known.metadata.clone());
+        let mut metadata = next_version(previous.as_ref(), now);
+        metadata.mixins = body["metadata"]["mixins"].as_object().cloned();
+        let mut document = json!({ "status": "INACTIVE", "siteCode": "main" });
+        let members = document.as_object_mut().expect("an object");
+        members.extend(body.as_object().expect("an object").clone());
+        members.insert("id".to_owned(), json!(key.id));
+        members.insert("metadata".to_owned(), json!(metadata));
+        let segment: Segment = serde_json::from_value(document).expect("a segment");
+        let items = self.known.remove(key).map(|known| known.items).unwrap_or_default();
+        self.known.insert(key.clone(), Known { metadata, items });
+        match previous {
+            None => Event::SegmentCreated(SegmentCreated { segment }),
+            Some(previous) => Event::SegmentReplaced(SegmentReplaced { segment, previous_version: previous.version }),
+        }
+    }
+
+    fn assign_event(&mut self, key: &SegmentKey, kind: ItemType, item: &str, mixins: Option<Value>) -> Event {
+        self.now += 1;
+        let now = Timestamp::from_unix_millis(self.now);
+        let known = self.known.get_mut(key).expect("the segment exists");
+        let item = ItemRef { kind, id: ItemId::parse(item).expect("an item id") };
+        let metadata = next_version(known.items.get(&item), now);
+        let created = known.items.insert(item.clone(), metadata.clone()).is_none();
+        let mixins: Option<Mixins> = mixins.map(|mixins| mixins.as_object().expect("an object").clone());
+        Event::ItemAssigned(ItemAssigned { segment_id: key.id.clone(), item_type: kind, item_id: item.id, mixins, metadata, created })
+    }
+
+    /// Appends events; returns the token that the writes would answer with.
+    async fn tell(&mut self, tenant: &str, events: Vec<Event>) -> Positions {
+        let tenant = Tenant::parse(tenant).expect("a tenant");
+        let mut batch = Vec::new();
+        let mut positions = Positions::default();
+        for event in events {
+            let partition = partition_of(&SegmentKey::new(tenant.clone(), event.segment_id().clone()), self.log.partitions());
+            let record = self.seal(partition, &tenant, event);
+            batch.push((partition, record));
+        }
+        let touched: Vec<Partition> = batch.iter().map(|(partition, _)| *partition).collect();
+        self.append(batch).await;
+        for partition in touched {
+            positions.merge(&Positions::at(partition, self.parts[partition.index()].next_offset()));
+        }
+        positions
+    }
+
+    /// Seals on top of what the partition holds, and takes the record as accepted at once, so that the next fits on it.
+    fn seal(&mut self, partition: Partition, tenant: &Tenant, event: Event) -> NewRecord {
+        let part = &mut self.parts[partition.index()];
+        let envelope = Envelope {
+            id: Uuid::now_v7(),
+            tenant: tenant.clone(),
+            time: Timestamp::from_unix_millis(self.now),
+            sequence: 1,
+            actor: Actor("client:story".to_owned()),
+            command: CommandStamp { id: Uuid::now_v7(), hash: blake3_of(&event) },
+            correlation_id: None,
+            causation_id: None,
+            trace_parent: None,
+            trace_state: None,
+            event,
+        };
+        let writer_id = part.writer.as_ref().expect("announced").id;
+        let record = envelope.seal(WriterStamp { writer_id, pseq: part.pseq + 1, previous: &part.chain });
+        let at = part.offset.expect("announced");
+        let placed = Record::placed(record.clone(), partition, at, envelope.time);
+        assert_eq!(part.step(&placed), shared::log::Verdict::Accepted);
+        record
+    }
+
+    /// Appends, and learns the offsets from the log.
+    async fn append(&mut self, batch: Vec<(Partition, NewRecord)>) {
+        self.log.append(&mut self.writer, batch).await.expect("the log takes it");
+        for part in &mut self.parts {
+            for record in self.log.records(part.partition) {
+                if part.offset.is_none_or(|seen| record.offset > seen) {
+                    // Events were accepted when they were sealed; announcements are now.
+                    if record.key.is_none() {
+                        part.step(&record);
+                    }
+                    part.offset = Some(record.offset);
+                }
+            }
+        }
+    }
+}
+
+fn next_version(previous: Option<&Metadata>, now: Timestamp) -> Metadata {
+    let (version, created_at) = previous.map_or((1, now), |previous| (previous.version + 1, previous.created_at));
+    Metadata { version, created_at, modified_at: now, mixins: None }
+}
+
+fn blake3_of(event: &Event) -> blake3::Hash {
+    blake3::hash(&event.to_json())
+}
+
+fn key(tenant: &str, id: &str) -> SegmentKey {
+    SegmentKey::new(Tenant::parse(tenant).expect("a tenant"), segment_id(id))
+}
+
+fn segment_id(id: &str) -> SegmentId {
+    SegmentId::parse(id).expect("a segment id")
+}

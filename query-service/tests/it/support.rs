@@ -1,0 +1,79 @@
+//! A fresh database with the views, and the projector between it and a log.
+
+use std::{sync::Arc, time::Duration};
+
+use local_parts::testing::TestDatabase;
+use query_service::{
+    progress::Progress,
+    projector::{Health, Options, Projector},
+    views::{self, Database, checksum},
+};
+use shared::{SystemClock, consistency::Positions, log::memory::MemLog};
+use sqlx::PgPool;
+use tokio::{task::JoinHandle, time::Instant};
+
+use crate::story::Story;
+
+/// Partitions of the logs in these tests.
+pub const PARTITIONS: u16 = 3;
+
+/// An empty log in memory.
+pub fn empty_log() -> MemLog {
+    MemLog::new(PARTITIONS, Arc::new(SystemClock)).with_markers()
+}
+
+/// The views of one test, in a database of their own.
+pub struct Views {
+    pub database: TestDatabase,
+    pub pool: PgPool,
+    pub progress: Progress,
+}
+
+impl Views {
+    pub async fn empty() -> Self {
+        let database = local_parts::testing::database().await;
+        let progress = Progress::new(PARTITIONS);
+        let pool = views::open(&Database::at(database.url()), progress.clone()).await.expect("the views open");
+        Self { database, pool, progress }
+    }
+
+    /// Projects the log until the guard is dropped.
+    pub fn project(&self, log: &MemLog) -> Projection {
+        self.project_with(log, Options::default())
+    }
+
+    pub fn project_with(&self, log: &MemLog, options: Options) -> Projection {
+        let clock = Arc::new(SystemClock);
+        let projector = Projector::new(log.clone(), self.pool.clone(), self.progress.clone(), clock, options);
+        let health = projector.health();
+        Projection { health, task: tokio::spawn(projector.run()) }
+    }
+
+    /// Waits until the views show everything.
+    pub async fn reach(&self, positions: &Positions) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let reached = self.progress.wait(&self.pool, positions, deadline).await.expect("the database answers");
+        assert!(reached, "the views have not reached {positions:?}");
+    }
+
+    /// Waits until the views show everything that was told.
+    pub async fn catch_up(&self, story: &Story) {
+        self.reach(&story.end().await).await;
+    }
+
+    pub async fn checksum(&self) -> Vec<String> {
+        checksum::of(&self.pool).await.expect("a checksum").iter().map(ToString::to_string).collect()
+    }
+}
+
+/// A running projector. Dropping it is as good as a crash.
+pub struct Projection {
+    pub health: Health,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Projection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
