@@ -42,11 +42,13 @@ pub struct Options {
     /// Deleting a segment with this many assignments only marks them at once; they are removed bit by bit. The default keeps
     /// the transaction of a deletion under about a second.
     pub bury_from: u64,
+    /// The most records in one transaction.
+    pub batch_records: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bury_from: rows::BURY_FROM }
+        Self { bury_from: 50_000, batch_records: 1_000 }
     }
 }
 
@@ -84,7 +86,7 @@ impl<L: EventLog> Projector<L> {
                 database: for_projection(database.clone(), partition),
                 progress: self.progress.clone(),
                 health: self.health.clone(),
-                bury_from: self.options.bury_from,
+                options: self.options,
             };
             tasks.spawn(worker.run());
         }

@@ -40,7 +40,7 @@ pub struct Page {
     /// The most rows.
     pub limit: u32,
     /// How many rows before it.
-    pub offset: u64,
+    pub offset: i64,
     /// Whether all rows are to be counted.
     pub count: bool,
 }

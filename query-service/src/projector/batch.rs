@@ -13,9 +13,6 @@ use shared::{
     log::{Acceptance, Ignored, Offset, Record, Verdict},
 };
 
-/// The most records in a batch.
-pub const MAX_RECORDS: usize = 1_000;
-
 /// The most bytes of values in a batch, the last one excepted.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
@@ -50,6 +47,7 @@ pub struct Batch {
     pub oldest: Option<Timestamp>,
     /// Why some records did not count.
     pub ignored: Vec<Ignored>,
+    max_records: usize,
     records: usize,
     bytes: usize,
 }
@@ -115,9 +113,15 @@ pub type Incarnation = u32;
 
 impl Batch {
     /// Nothing yet, after what `acceptance` has seen.
-    pub fn after(acceptance: Acceptance) -> Self {
+    pub fn after(acceptance: Acceptance, max_records: usize) -> Self {
         let from = acceptance.next_offset();
-        Self { changes: HashMap::new(), from, acceptance, oldest: None, ignored: Vec::new(), records: 0, bytes: 0 }
+        let (changes, ignored) = (HashMap::new(), Vec::new());
+        Self { changes, from, acceptance, oldest: None, ignored, max_records, records: 0, bytes: 0 }
+    }
+
+    /// The empty one that follows this.
+    pub fn following(&self) -> Self {
+        Self::after(self.acceptance.clone(), self.max_records)
     }
 
     /// How many records it holds, those that do not count included.
@@ -127,7 +131,7 @@ impl Batch {
 
     /// Whether it should be applied before more is added.
     pub fn is_full(&self) -> bool {
-        self.records >= MAX_RECORDS || self.bytes >= MAX_BYTES
+        self.records >= self.max_records || self.bytes >= MAX_BYTES
     }
 
     /// Judges the next record and adds its effect.

@@ -66,8 +66,8 @@ impl<S: Tail> Feed<S> {
         {
             return Err(failure);
         }
-        let after = Batch::after(self.batch.acceptance.clone());
-        Ok(std::mem::replace(&mut self.batch, after))
+        let following = self.batch.following();
+        Ok(std::mem::replace(&mut self.batch, following))
     }
 
     fn add(&mut self, next: Option<Result<Record, LogError>>) {

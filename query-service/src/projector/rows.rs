@@ -14,9 +14,6 @@ use shared::{
 use super::batch::{Assignment, Batch, DocumentChange, Incarnation, ItemChange};
 use crate::q::columns::{SegmentColumns, item_search};
 
-/// A segment that lost this many assignments at once is buried, and its rows are removed bit by bit.
-pub const BURY_FROM: u64 = 50_000;
-
 /// What a batch writes.
 #[derive(Debug, Default)]
 pub struct Rows {
@@ -89,7 +86,7 @@ pub struct Stamps {
 }
 
 impl Rows {
-    /// What the batch writes.
+    /// What the batch writes. A segment that lost `bury_from` assignments at once is buried.
     ///
     /// # Errors
     /// When a document cannot be written as JSON.

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{self, Instant};
 
 use super::{
+    Options,
     batch::Batch,
     failure::{Failure, Pause},
     feed::{Feed, Tail},
@@ -39,8 +40,8 @@ pub struct Worker<L> {
     pub progress: Progress,
     /// Told of every change of state.
     pub health: Health,
-    /// See [`super::Options::bury_from`].
-    pub bury_from: u64,
+    /// What may be set.
+    pub options: Options,
 }
 
 impl<L: EventLog> Worker<L> {
@@ -98,7 +99,7 @@ impl<L: EventLog> Worker<L> {
         }
         tracing::info!(partition = self.partition.number(), next_offset = projected, end, "projecting");
         self.progress.publish(epoch, self.partition, projected);
-        Ok(Batch::after(acceptance))
+        Ok(Batch::after(acceptance, self.options.batch_records.max(1)))
     }
 
     /// Applies what the feed holds, or waits for something to apply.
@@ -128,7 +129,7 @@ impl<L: EventLog> Worker<L> {
         let epoch = self.progress.epoch();
         stats::ignored(self.partition, &batch.ignored);
         let (records, from, to) = (batch.records(), batch.from, batch.acceptance.clone());
-        let rows = Rows::of(batch, self.bury_from)?;
+        let rows = Rows::of(batch, self.options.bury_from)?;
         let mut transaction = connection.begin().await?;
         tables::write(&mut transaction, column(self.partition), &rows).await?;
         if !position::advance(&mut transaction, from, &to).await? {

@@ -18,7 +18,7 @@ pub fn holds(query: &Query, row: &Value) -> bool {
 fn clause_holds(clause: &Clause, row: &Value) -> bool {
     let path: Vec<&str> = clause.field.0.iter().map(String::as_str).collect();
     let path = match path.as_slice() {
-        ["_id"] => &["id"],
+        ["_id"] => &["id"][..],
         ["metadataCreatedAt"] => &["metadata", "createdAt"],
         ["metadataModifiedAt"] => &["metadata", "modifiedAt"],
         path => path,

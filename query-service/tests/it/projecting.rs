@@ -1,11 +1,21 @@
 //! The projector: every record counts once, whatever happens in between.
 
+use std::time::Duration;
+
+use proptest::{prelude::*, test_runner::TestRunner};
+use query_service::{
+    projector::{Options, State},
+    views::{self, Database, segments},
+};
 use serde_json::{Value, json};
-use shared::ids::{SegmentId, Tenant};
+use shared::{
+    ids::{ItemType, SegmentId, Tenant},
+    log::{Partition, memory::{Health, MemLog}},
+};
 
 use crate::{
     story::Story,
-    support::{Views, empty_log},
+    support::{PARTITIONS, Views, empty_log, eventually},
 };
 
 #[tokio::test]
@@ -18,10 +28,284 @@ async fn a_created_segment_can_be_read_as_it_was_created() {
     views.reach(&token).await;
 
     let (tenant, id) = (Tenant::parse("acme").expect("a tenant"), SegmentId::parse("g1").expect("an id"));
-    let row = query_service::views::segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
+    let row = segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
     let document: Value = serde_json::from_str(&row.doc).expect("JSON");
     assert_eq!(document["name"], json!({ "en": "Golden Segment" }));
     assert_eq!(document["metadata"]["version"], json!(1));
     assert_eq!(row.version, 1);
     assert_eq!(row.incarnation.len(), 8);
+}
+
+/// A command that may be accepted or not; what is not leaves no event.
+#[derive(Debug, Clone)]
+enum Step {
+    Put(u8, u8),
+    Patch(u8, u8),
+    Delete(u8),
+    Assign(u8, u8, bool),
+    Unassign(u8),
+    Announce,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let segment = 0..6_u8;
+    let step = prop_oneof![
+        4 => (segment.clone(), any::<u8>()).prop_map(|(segment, salt)| Step::Put(segment, salt)),
+        2 => (segment.clone(), any::<u8>()).prop_map(|(segment, salt)| Step::Patch(segment, salt)),
+        1 => segment.clone().prop_map(Step::Delete),
+        6 => (segment.clone(), 0..4_u8, any::<bool>()).prop_map(|(segment, item, with)| Step::Assign(segment, item, with)),
+        2 => segment.prop_map(Step::Unassign),
+        1 => Just(Step::Announce),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+async fn tell(story: &mut Story, step: Step) {
+    let name = |segment: u8| (["acme", "beta"][usize::from(segment) % 2], format!("s{}", segment / 2));
+    match step {
+        Step::Put(segment, salt) => {
+            let (tenant, id) = name(segment);
+            let status = ["ACTIVE", "INACTIVE"][usize::from(salt) % 2];
+            story.put(tenant, &id, json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt } })).await;
+        }
+        Step::Patch(segment, salt) => {
+            let (tenant, id) = name(segment);
+            if story.items_of(tenant, &id).is_some() {
+                story.patch(tenant, &id, json!({ "name": { "en": "patched" }, "description": { "de": format!("d{salt}") } })).await;
+            }
+        }
+        Step::Delete(segment) => {
+            let (tenant, id) = name(segment);
+            if story.items_of(tenant, &id).is_some() {
+                story.delete(tenant, &id).await;
+            }
+        }
+        Step::Assign(segment, item, with) => {
+            let (tenant, id) = name(segment);
+            let kind = [ItemType::Product, ItemType::Category][usize::from(item) % 2];
+            if story.items_of(tenant, &id).is_some() {
+                let mixins = with.then(|| json!({ "n": item }));
+                story.assign(tenant, &id, kind, &[&format!("i{item}"), "both"], mixins).await;
+            }
+        }
+        Step::Unassign(segment) => {
+            let (tenant, id) = name(segment);
+            if let Some(item) = story.items_of(tenant, &id).and_then(|items| items.first().cloned()) {
+                story.unassign(tenant, &id, item.kind, item.id.as_str()).await;
+            }
+        }
+        Step::Announce => story.announce().await,
+    }
+}
+
+/// The law of the batches: applied one by one, all at once or in parts, with big deletions buried or not, and interrupted by
+/// a crash, the same log makes the same views, and they are what the commands say.
+#[test]
+fn the_same_log_makes_the_same_views_in_batches_of_any_size() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let views = runtime.block_on(Views::empty());
+    let mut runner = TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
+    let histories = (steps(), 2..40_usize, 0..4_u64);
+    let result = runner.run(&histories, |(steps, batch_records, bury_from)| {
+        runtime.block_on(async {
+            let log = empty_log();
+            let mut story = Story::begin(&log).await;
+            for step in steps {
+                tell(&mut story, step).await;
+            }
+            let one_by_one = rebuilt(&views, &log, &story, Options { batch_records: 1, ..Options::default() }).await;
+            prop_assert_eq!(views.summary().await, story.summary());
+            let in_parts = rebuilt(&views, &log, &story, Options { batch_records, bury_from }).await;
+            prop_assert_eq!(&in_parts, &one_by_one);
+            let at_once = rebuilt(&views, &log, &story, Options::default()).await;
+            prop_assert_eq!(&at_once, &one_by_one);
+            Ok(())
+        })
+    });
+    result.expect("the views are equal");
+}
+
+async fn rebuilt(views: &Views, log: &MemLog, story: &Story, options: Options) -> Vec<String> {
+    views.clear().await;
+    let projection = views.project_with(log, options);
+    views.catch_up(story).await;
+    projection.stop().await;
+    views.checksum().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crashes_and_lost_connections_neither_lose_nor_repeat_anything() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    for round in 0..25_u8 {
+        // Two at once: each partition is projected by whoever has its lock.
+        let projections = [views.project(&log), views.project_with(&log, Options { batch_records: 3, ..Options::default() })];
+        for step in 0..12_u8 {
+            let salt = round.wrapping_mul(31).wrapping_add(step);
+            let kind = [Step::Put(salt % 6, salt), Step::Assign(salt % 6, salt % 4, true), Step::Patch(salt % 6, salt)];
+            tell(&mut story, kind[usize::from(step) % 3].clone()).await;
+            if salt % 23 == 0 {
+                tell(&mut story, Step::Delete(salt % 6)).await;
+            }
+        }
+        if round % 3 == 0 {
+            let projectors = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                where application_name like 'projector%' and datname = current_database()";
+            views.count(projectors).await;
+        }
+        tokio::time::sleep(Duration::from_millis(u64::from(round))).await;
+        drop(projections);
+    }
+    let _last = views.project(&log);
+    views.catch_up(&story).await;
+    assert_eq!(views.summary().await, story.summary());
+
+    let fresh = Views::empty().await;
+    let _projection = fresh.project(&log);
+    fresh.catch_up(&story).await;
+    assert_eq!(views.checksum().await, fresh.checksum().await);
+}
+
+#[tokio::test]
+async fn what_another_projector_has_applied_is_not_applied_again() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    let name = json!({ "name": { "en": "n" } });
+    story.put("acme", "first", name.clone()).await;
+    let _projection = views.project(&log);
+    views.catch_up(&story).await;
+
+    // Somebody else takes the next record, as if the lock had not kept the two apart. Nothing of it may be written here.
+    let partition = story.partition_of("acme", "first");
+    let ghost = (0..).map(|n| format!("ghost{n}")).find(|id| story.partition_of("acme", id) == partition).expect("one");
+    log.set_partition(partition, Health::Invisible);
+    story.put("acme", &ghost, name.clone()).await;
+    let acceptance = story.acceptance(partition);
+    sqlx::query("update projection set next_offset = $1, acceptance = $2 where partition = $3")
+        .bind(acceptance.next_offset())
+        .bind(sqlx::types::Json(&acceptance))
+        .bind(i16::try_from(partition.number()).expect("few"))
+        .execute(&views.pool)
+        .await
+        .expect("moved");
+    log.set_partition(partition, Health::Up);
+
+    story.put("acme", "first", name).await;
+    views.catch_up(&story).await;
+    assert_eq!(views.summary().await, ["acme/first 2"]);
+}
+
+#[tokio::test]
+async fn a_deleted_segment_takes_its_assignments_along_and_its_id_can_live_again() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let _projection = views.project(&log);
+    let mut story = Story::begin(&log).await;
+    let body = json!({ "name": { "en": "Gold" }, "status": "ACTIVE" });
+    story.put("acme", "g1", body.clone()).await;
+    story.put("acme", "g1", body.clone()).await;
+    story.assign("acme", "g1", ItemType::Product, &["p1", "p2"], None).await;
+    views.catch_up(&story).await;
+    assert_eq!(views.count("select count(*) from live_item_assignment").await, 2);
+    let (tenant, id) = (Tenant::parse("acme").expect("a tenant"), SegmentId::parse("g1").expect("an id"));
+    let before = segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
+
+    story.delete("acme", "g1").await;
+    views.catch_up(&story).await;
+    assert_eq!(views.summary().await, Vec::<String>::new());
+
+    story.put("acme", "g1", body).await;
+    views.catch_up(&story).await;
+    let after = segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
+    assert_eq!((before.version, after.version), (2, 1));
+    assert_ne!(before.incarnation, after.incarnation);
+    assert_eq!(views.count("select count(*) from item_assignment").await, 0);
+}
+
+#[tokio::test]
+async fn many_assignments_of_a_deleted_segment_vanish_at_once_and_are_removed_later() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let _projection = views.project_with(&log, Options { bury_from: 3, ..Options::default() });
+    let mut story = Story::begin(&log).await;
+    story.put("acme", "g1", json!({ "name": { "en": "Gold" } })).await;
+    story.assign("acme", "g1", ItemType::Product, &["p1", "p2", "p3"], None).await;
+    views.catch_up(&story).await;
+
+    story.delete("acme", "g1").await;
+    story.put("acme", "g1", json!({ "name": { "en": "again" } })).await;
+    story.assign("acme", "g1", ItemType::Product, &["p2"], None).await;
+    views.catch_up(&story).await;
+    assert_eq!(views.summary().await, story.summary());
+
+    eventually("the dead rows are removed", async || views.count("select count(*) from buried").await == 0).await;
+    assert_eq!(views.count("select count(*) from item_assignment").await, 1);
+    assert_eq!(views.summary().await, story.summary());
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_applied_stops_its_partition_and_no_other() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    let body = json!({ "name": { "en": "n" } });
+    for number in 0..30 {
+        story.put("acme", &format!("s{number}"), body.clone()).await;
+    }
+    let good = story.end().await;
+    let sick = story.forge("acme", "s0").await;
+    for number in 30..60 {
+        story.put("acme", &format!("s{number}"), body.clone()).await;
+    }
+    let projection = views.project(&log);
+    // Everything before the bad record is applied, also in its partition.
+    views.reach(&good).await;
+
+    eventually("the partition has stopped", async || {
+        let states = projection.health.states();
+        states.iter().all(|(partition, state)| matches!(state, State::Stopped(_)) == (*partition == sick))
+    })
+    .await;
+    let others = story.end().await.iter().filter(|(partition, _)| *partition != sick).collect();
+    views.reach(&others).await;
+    assert_eq!(views.progress.next_offset(sick), good.iter().find(|(partition, _)| *partition == sick).map(|(_, next)| next));
+    assert_eq!(projection.health.problems().len(), 1, "{:?}", projection.health.problems());
+}
+
+#[tokio::test]
+async fn views_of_another_log_are_left_alone() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    story.put("acme", "g1", json!({ "name": { "en": "n" } })).await;
+    let projection = views.project(&log);
+    views.catch_up(&story).await;
+    projection.stop().await;
+    let before = views.checksum().await;
+
+    let projection = views.project(&empty_log());
+    eventually("all partitions have stopped", async || {
+        projection.health.states().iter().all(|(_, state)| matches!(state, State::Stopped(_)))
+    })
+    .await;
+    assert_eq!(projection.health.problems().len(), usize::from(PARTITIONS));
+    assert_eq!(views.checksum().await, before);
+}
+
+#[tokio::test]
+async fn views_that_were_dropped_come_back_equal() {
+    let (mut views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    for number in 0..50_u8 {
+        tell(&mut story, Step::Put(number % 6, number)).await;
+        tell(&mut story, Step::Assign(number % 6, number % 4, true)).await;
+    }
+    let projection = views.project(&log);
+    views.catch_up(&story).await;
+    projection.stop().await;
+    let before = views.checksum().await;
+    assert_eq!(before.len(), 3);
+
+    sqlx::query("drop schema v1 cascade").execute(&views.pool).await.expect("dropped");
+    views.pool = views::open(&Database::at(views.url()), views.progress.clone()).await.expect("the views open");
+    assert_eq!(views.progress.next_offset(Partition::new(0)), None);
+    let _projection = views.project(&log);
+    views.catch_up(&story).await;
+    assert_eq!(views.checksum().await, before);
 }

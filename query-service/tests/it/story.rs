@@ -118,9 +118,44 @@ impl Story {
         self.tell(tenant, vec![event]).await
     }
 
-    /// Whether the segment exists, and with how many assignments.
+    /// A record that nobody could have written: its chain does not fit.
+    pub async fn forge(&mut self, tenant: &str, id: &str) -> Partition {
+        let key = key(tenant, id);
+        let partition = partition_of(&key, self.log.partitions());
+        let part = self.parts[partition.index()].clone();
+        let event = self.put_event(&key, json!({ "name": { "en": "forged" } }));
+        let mut record = self.seal(partition, &key.tenant, event);
+        record.value.push(b' ');
+        self.parts[partition.index()] = part;
+        self.append(vec![(partition, record)]).await;
+        partition
+    }
+
+    /// What the views must hold: `tenant/segment version` and `tenant/segment TYPE item version`, sorted.
+    pub fn summary(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (key, known) in &self.known {
+            lines.push(format!("{key} {}", known.metadata.version));
+            let items = known.items.iter();
+            lines.extend(items.map(|(item, metadata)| format!("{key} {} {} {}", item.kind, item.id, metadata.version)));
+        }
+        lines.sort();
+        lines
+    }
+
+    /// The items that are assigned, if the segment exists.
     pub fn items_of(&self, tenant: &str, id: &str) -> Option<Vec<ItemRef>> {
         self.known.get(&key(tenant, id)).map(|known| known.items.keys().cloned().collect())
+    }
+
+    /// Where everything about a segment lies.
+    pub fn partition_of(&self, tenant: &str, id: &str) -> Partition {
+        partition_of(&key(tenant, id), self.log.partitions())
+    }
+
+    /// What a reader of everything knows of a partition.
+    pub fn acceptance(&self, partition: Partition) -> Acceptance {
+        self.parts[partition.index()].clone()
     }
 
     /// Behind everything that was told.

@@ -24,7 +24,7 @@ pub fn empty_log() -> MemLog {
 
 /// The views of one test, in a database of their own.
 pub struct Views {
-    pub database: TestDatabase,
+    database: TestDatabase,
     pub pool: PgPool,
     pub progress: Progress,
 }
@@ -35,6 +35,10 @@ impl Views {
         let progress = Progress::new(PARTITIONS);
         let pool = views::open(&Database::at(database.url()), progress.clone()).await.expect("the views open");
         Self { database, pool, progress }
+    }
+
+    pub fn url(&self) -> &str {
+        self.database.url()
     }
 
     /// Projects the log until the guard is dropped.
@@ -61,6 +65,32 @@ impl Views {
         self.reach(&story.end().await).await;
     }
 
+    /// Forgets everything, as if the tables had just been made.
+    pub async fn clear(&self) {
+        sqlx::query("truncate segment, item_assignment, buried, projection").execute(&self.pool).await.expect("emptied");
+        let mut connection = self.pool.acquire().await.expect("a connection");
+        self.progress.relearn(&mut connection).await.expect("the database answers");
+    }
+
+    /// As [`Story::summary`].
+    pub async fn summary(&self) -> Vec<String> {
+        let mut lines: Vec<String> = sqlx::query_scalar(
+            "select tenant || '/' || segment_id || ' ' || version from segment
+             union all
+             select tenant || '/' || segment_id || ' ' || type || ' ' || item_id || ' ' || version from live_item_assignment",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("an answer");
+        lines.sort();
+        lines
+    }
+
+    /// One number from the database.
+    pub async fn count(&self, statement: &'static str) -> i64 {
+        sqlx::query_scalar(statement).fetch_one(&self.pool).await.expect("a number")
+    }
+
     pub async fn checksum(&self) -> Vec<String> {
         checksum::of(&self.pool).await.expect("a checksum").iter().map(ToString::to_string).collect()
     }
@@ -70,6 +100,24 @@ impl Views {
 pub struct Projection {
     pub health: Health,
     task: JoinHandle<()>,
+}
+
+impl Projection {
+    /// Ends it, and waits until nothing of it is left.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // Aborted on purpose.
+        drop((&mut self.task).await);
+    }
+}
+
+/// Waits until something is so.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what}: not within 20 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 impl Drop for Projection {

@@ -53,7 +53,7 @@ async fn the_examples_find_what_the_language_says() {
         ("validity.to:missing validity.from:<2025-01-01", "g1"),
         ("metadata.version:>1", "g3 g5"),
         ("metadata.version:(>=1 AND <=2)", "g1 g2 g3 g4"),
-        ("metadataModifiedAt:(>=\"2020-01-01T00:00:00Z\" AND <\"2024-12-31T23:00:00-02:00\")", "g1 g2 g4"),
+        ("metadataModifiedAt:(>=\"2020-01-01T00:00:00Z\" AND <\"2025-01-01T01:00:00+02:00\")", "g1 g2 g4"),
         ("mixins.m.flag:true", "g3 g4"),
         ("mixins.m.flag:\"true\"", "g4"),
         ("mixins.m.n:20", "g3 g4 g5"),
@@ -103,6 +103,6 @@ async fn queries_as_large_as_allowed_are_answered() {
         let started = std::time::Instant::now();
         database::find(&mut connection, "acme", &query, "").await;
         assert!(started.elapsed().as_secs() < 5, "{:?} for {}", started.elapsed(), &text[..40]);
-        if std::env::var_os("SHOW").is_some() { println!("{:?} {}", started.elapsed(), &text[..40]); }
+
     }
 }

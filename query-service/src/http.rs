@@ -1,0 +1,94 @@
+//! The read side of the API: segments, item assignments, match.
+//!
+//! A handler parses headers and parameters, then the body, waits for the views if it must, asks [`crate::views`] and answers.
+//! A new operation: its line in [`routes`], a handler in the file of its resource.
+
+mod answer;
+mod fresh;
+mod items;
+mod listing;
+mod matching;
+mod segments;
+mod shape;
+
+use shared::{
+    clock::SharedClock,
+    consistency::Acknowledged,
+    http::{ApiError, Details, Operation, Router},
+};
+use sqlx::PgPool;
+
+use crate::progress::Progress;
+
+/// What handlers need.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The views.
+    pub pool: PgPool,
+    /// How far they are.
+    pub progress: Progress,
+    /// What this process has acknowledged, when it takes writes too.
+    pub acknowledged: Option<Acknowledged>,
+    /// The time, for the lag.
+    pub clock: SharedClock,
+    /// The language of texts that are not there in the one asked for.
+    pub default_language: String,
+}
+
+/// Adds the read side to a router.
+#[must_use]
+pub fn routes(router: Router, app: &App) -> Router {
+    router
+        .on(Operation::ListSegments, app, segments::list)
+        .on(Operation::SearchSegments, app, segments::search)
+        .on(Operation::GetSegment, app, segments::get)
+        .on(Operation::MatchItems, app, matching::products)
+        .on(Operation::ListItems, app, items::list)
+        .on(Operation::ListSegmentItems, app, items::list_of_segment)
+        .on(Operation::SearchSegmentItems, app, items::search_of_segment)
+        .on(Operation::GetItem, app, items::get)
+}
+
+/// The one place where the database's errors become answers. Every value is bound and every statement is ours, so what the
+/// database finds wrong with a value is the client's filter; that it is not there, or has no tables yet, passes.
+fn database(error: sqlx::Error) -> ApiError {
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    let class = code.get(..2).unwrap_or_default();
+    match (&error, class) {
+        (sqlx::Error::Database(_), "22" | "54") => {
+            tracing::warn!(%error, "the database refused a filter");
+            ApiError::invalid_parameter("q", "limit", "the filter or the order is beyond what the database can evaluate")
+        }
+        (sqlx::Error::Database(_), "57") if code == "57014" => {
+            ApiError::unavailable("unavailable", "the query took too long", 1)
+        }
+        // Connection, resources, operator intervention, system; no tables yet.
+        (sqlx::Error::Database(_), "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => unavailable(&error),
+        (sqlx::Error::Database(_), _) if matches!(&*code, "42P01" | "3F000" | "3D000" | "28P01" | "28000") => {
+            unavailable(&error)
+        }
+        (
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed,
+            _,
+        ) => unavailable(&error),
+        _ => {
+            tracing::error!(%error, "a read failed");
+            ApiError::internal()
+        }
+    }
+}
+
+fn unavailable(error: &sqlx::Error) -> ApiError {
+    tracing::debug!(%error, "the views cannot be read");
+    ApiError::unavailable("unavailable", "the views cannot be read at present", 1)
+}
+
+/// 400 for a member of the body.
+fn invalid_member(field: impl Into<String>, kind: &'static str, message: impl Into<String>) -> ApiError {
+    ApiError::invalid_body(Details::new(kind, message).of(field))
+}

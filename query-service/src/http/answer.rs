@@ -1,0 +1,84 @@
+//! What the answers of all reads have in common: JSON, the lag of the views, entity tags, the total.
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+};
+use shared::http::{ApiError, ApiResult, Call, conditional::TagCondition, paging::TOTAL_COUNT};
+
+use super::{App, fresh::Shown};
+use crate::views::PageOf;
+
+/// Milliseconds that the views are behind.
+const VIEW_LAG: &str = "X-View-Lag-Ms";
+/// `stale` when the answer does not show the write of the token.
+const CONSISTENCY: &str = "X-Consistency";
+
+/// A document with the parts of its entity tag.
+#[derive(Debug)]
+pub struct Tagged {
+    /// JSON.
+    pub doc: String,
+    /// Tells one life of the id from the next.
+    pub incarnation: String,
+    /// Of the document.
+    pub version: i64,
+}
+
+/// The condition of a GET, to be parsed with the other headers.
+///
+/// # Errors
+/// 400 if it is malformed.
+pub fn if_none_match(call: &Call) -> Result<Option<TagCondition>, ApiError> {
+    let header = call.header(IF_NONE_MATCH.as_str())?;
+    header.map(|value| TagCondition::parse(IF_NONE_MATCH.as_str(), &value)).transpose()
+}
+
+/// 200 with the document, or 304 when the client has it. `reduce` makes of the stored document what is shown.
+///
+/// # Errors
+/// When the document cannot be reduced.
+pub fn one(
+    app: &App,
+    shown: Shown,
+    found: Tagged,
+    condition: Option<TagCondition>,
+    reduce: impl FnOnce(String) -> Result<String, ApiError>,
+) -> ApiResult {
+    let tag = format!("{}.{}", found.incarnation, found.version);
+    let quoted = format!("\"{tag}\"");
+    if condition.is_some_and(|condition| condition.matches_weakly(&tag)) {
+        return Ok(headed(app, shown, HttpResponse::NotModified()).insert_header((ETAG, quoted)).finish());
+    }
+    let doc = reduce(found.doc)?;
+    Ok(headed(app, shown, HttpResponse::Ok()).insert_header((ETAG, quoted)).insert_header(JSON).body(doc))
+}
+
+/// 200 with an array of the documents, and the total if it was asked for.
+pub fn many(app: &App, shown: Shown, page: PageOf<String>) -> HttpResponse {
+    let mut response = headed(app, shown, HttpResponse::Ok());
+    if let Some(total) = page.total {
+        response.insert_header((TOTAL_COUNT, total.to_string()));
+    }
+    let mut body = String::with_capacity(page.rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
+    body.push('[');
+    for (place, row) in page.rows.iter().enumerate() {
+        if place > 0 {
+            body.push(',');
+        }
+        body.push_str(row);
+    }
+    body.push(']');
+    response.insert_header(JSON).body(body)
+}
+
+const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
+
+fn headed(app: &App, shown: Shown, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    let lag = app.progress.lag(app.clock.now());
+    response.insert_header((VIEW_LAG, lag.as_millis().to_string()));
+    if shown == Shown::Stale {
+        response.insert_header((CONSISTENCY, "stale"));
+    }
+    response
+}

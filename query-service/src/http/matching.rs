@@ -1,0 +1,122 @@
+//! `POST /segments/match`: which of the given products belong to one of the given segments.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+use shared::{
+    http::{ApiError, ApiResult, Call, Details},
+    ids::{ItemId, SegmentId},
+};
+
+use super::{App, answer, fresh::Awaited, invalid_member};
+use crate::views::{PageOf, matching};
+
+/// `POST /segments/match`.
+pub async fn products(app: App, mut call: Call) -> ApiResult {
+    let awaited = Awaited::of(&app, &call)?;
+    let question = Question::parse(call.required_json().await?)?;
+    let shown = awaited.wait(&app, &call, None).await?;
+    let question = matching::Question {
+        tenant: &call.tenant,
+        segment_ids: &question.segment_ids,
+        site_code: &question.site_code,
+        products: &question.products,
+    };
+    let found = if question.segment_ids.is_empty() || question.products.is_empty() {
+        Vec::new()
+    } else {
+        matching::products(&app.pool, &question).await.map_err(super::database)?
+    };
+    let rows = found.into_iter().map(|id| json!({ "id": id }).to_string()).collect();
+    Ok(answer::many(&app, shown, PageOf { rows, total: None }))
+}
+
+/// What the body asks. Ids that nothing can have are left out: they match nothing.
+#[derive(Debug, PartialEq)]
+struct Question {
+    /// Each once, in the order of the body.
+    products: Vec<ItemId>,
+    segment_ids: Vec<SegmentId>,
+    site_code: String,
+}
+
+impl Question {
+    fn parse(body: Value) -> Result<Self, ApiError> {
+        let Value::Object(body) = body else {
+            return Err(ApiError::invalid_body(Details::new("type", "the body must be an object")));
+        };
+        let mut seen = HashSet::new();
+        let mut products = Vec::new();
+        for (place, item) in array(&body, "items")?.iter().enumerate() {
+            let Some(id) = item.get("id").and_then(Value::as_str) else {
+                return Err(invalid_member(format!("items[{place}].id"), "required", "every item is an object with an id"));
+            };
+            products.extend(ItemId::parse(id).ok().filter(|id| seen.insert(id.clone())));
+        }
+        let mut segment_ids = Vec::new();
+        for (place, id) in array(&body, "segmentIds")?.iter().enumerate() {
+            let Some(id) = id.as_str() else {
+                return Err(invalid_member(format!("segmentIds[{place}]"), "type", "every segment id is a string"));
+            };
+            segment_ids.extend(SegmentId::parse(id));
+        }
+        Ok(Self { products, segment_ids, site_code: site_code(&body)? })
+    }
+}
+
+fn array<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a Vec<Value>, ApiError> {
+    match body.get(name) {
+        Some(Value::Array(items)) => Ok(items),
+        None | Some(Value::Null) => Err(invalid_member(name, "required", format!("{name} is missing"))),
+        Some(_) => Err(invalid_member(name, "type", format!("{name} must be an array"))),
+    }
+}
+
+/// The published schema calls it `site`, the published example `siteCode`; either will do, but not two different ones.
+fn site_code(body: &Map<String, Value>) -> Result<String, ApiError> {
+    let text = |name: &str| match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(invalid_member(name, "type", format!("{name} must be a string"))),
+    };
+    match (text("site")?, text("siteCode")?) {
+        (Some(site), Some(other)) if site != other => {
+            Err(invalid_member("site", "conflict", "site and siteCode name different sites"))
+        }
+        (Some(site), _) | (None, Some(site)) => Ok(site),
+        (None, None) => Err(invalid_member("site", "required", "site is missing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_must_be_complete_and_of_the_right_types() {
+        let good = json!({ "items": [{ "id": "p1" }, { "id": "p1", "x": 1 }, { "id": "a/b" }], "segmentIds": ["g1"] });
+        for (case, change, expected) in [
+            ("site", json!({ "site": "main" }), Some("main")),
+            ("siteCode", json!({ "siteCode": "main" }), Some("main")),
+            ("both alike", json!({ "site": "main", "siteCode": "main" }), Some("main")),
+            ("both different", json!({ "site": "main", "siteCode": "other" }), None),
+            ("neither", json!({}), None),
+            ("null counts as absent", json!({ "site": null }), None),
+            ("a site that is no string", json!({ "site": 5 }), None),
+            ("no items", json!({ "site": "main", "items": null }), None),
+            ("an item that is no object", json!({ "site": "main", "items": ["p1"] }), None),
+            ("an item without id", json!({ "site": "main", "items": [{}] }), None),
+            ("no segment ids", json!({ "site": "main", "segmentIds": null }), None),
+            ("a segment id that is no string", json!({ "site": "main", "segmentIds": [5] }), None),
+        ] {
+            let mut body = good.clone();
+            body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+            let question = Question::parse(body).ok();
+            assert_eq!(question.as_ref().map(|question| &*question.site_code), expected, "{case}");
+            if let Some(question) = question {
+                assert_eq!(question.products, [ItemId::parse("p1").expect("an id")], "{case}");
+            }
+        }
+        assert!(Question::parse(json!([])).is_err());
+    }
+}
