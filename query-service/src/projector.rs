@@ -104,6 +104,7 @@ impl<L: EventLog> Projector<L> {
 /// seemed when the plan was made.
 fn for_projection(database: PgConnectOptions, partition: Partition) -> PgConnectOptions {
     database.application_name(&format!("projector {partition}")).options([
+        ("statement_timeout", "0"),
         ("synchronous_commit", "off"),
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),

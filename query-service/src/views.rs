@@ -11,7 +11,7 @@ pub mod segments;
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres, QueryBuilder,
+    Connection as _, PgPool, Postgres, QueryBuilder,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -20,6 +20,12 @@ use crate::{progress::Progress, q::sort::Sort};
 
 /// The version of the views, and the name of their schema.
 pub const SCHEMA: &str = "v1";
+
+/// A connection that was good so short a time ago is taken without asking.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// The longest that a read may take; longer ones are refused, so that a costly filter cannot keep a connection for good.
+const STATEMENT_TIMEOUT: &str = "10s";
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -79,19 +85,22 @@ impl Database {
 pub async fn open(database: &Database, progress: Progress) -> Result<PgPool, OpenError> {
     let options = PgConnectOptions::from_str(&database.url)?
         .application_name("query-service")
-        .options([("search_path", format!("{SCHEMA}, public"))])
+        .options([("search_path", format!("{SCHEMA}, public").as_str()), ("TimeZone", "UTC")])
         .statement_cache_capacity(500);
     migrate(&options).await?;
     let pool = PgPoolOptions::new()
         .max_connections(database.connections)
         .acquire_timeout(database.acquire_timeout)
-        // A connection is tested when it is given back; a read that meets one that died since is tried again.
+        // A connection is tested when it is given back, and again only if it has been idle since: a read is one round trip.
         .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()) })
+        })
         .after_connect(move |connection, _| {
             let progress = progress.clone();
             Box::pin(async move { progress.relearn(connection).await })
         })
-        .connect_with(options)
+        .connect_with(options.options([("statement_timeout", STATEMENT_TIMEOUT)]))
         .await?;
     Ok(pool)
 }

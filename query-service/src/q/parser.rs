@@ -20,8 +20,8 @@ pub mod limits {
     pub const BYTES: usize = 32 * 1024;
     /// Clauses.
     pub const CLAUSES: usize = 2_000;
-    /// Regular expressions.
-    pub const PATTERNS: usize = 20;
+    /// Regular expressions. Each is two to Postgres, which keeps 32 compiled ones per connection.
+    pub const PATTERNS: usize = 10;
     /// Words of a field.
     pub const FIELD_PARTS: usize = 32;
 }

@@ -1,6 +1,13 @@
 //! Tests of the query service against a real PostgreSQL. Events are written to a log in memory, as the command side writes
 //! them; what the views then hold and answer is compared.
 
+mod api;
+mod fresh;
+mod items;
+mod matching;
+mod plans;
 mod projecting;
+mod querying;
+mod reading;
 mod story;
 mod support;

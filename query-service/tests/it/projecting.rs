@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::{prelude::*, test_runner::TestRunner};
 use query_service::{
     projector::{Options, State},
-    views::{self, Database, segments},
+    views::segments,
 };
 use serde_json::{Value, json};
 use shared::{
@@ -15,7 +15,7 @@ use shared::{
 
 use crate::{
     story::Story,
-    support::{PARTITIONS, Views, empty_log, eventually},
+    support::{self, PARTITIONS, Views, empty_log, eventually},
 };
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn views_that_were_dropped_come_back_equal() {
     assert_eq!(before.len(), 3);
 
     sqlx::query("drop schema v1 cascade").execute(&views.pool).await.expect("dropped");
-    views.pool = views::open(&Database::at(views.url()), views.progress.clone()).await.expect("the views open");
+    views.pool = support::open(views.url(), views.progress.clone()).await;
     assert_eq!(views.progress.next_offset(Partition::new(0)), None);
     let _projection = views.project(&log);
     views.catch_up(&story).await;

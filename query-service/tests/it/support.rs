@@ -33,7 +33,7 @@ impl Views {
     pub async fn empty() -> Self {
         let database = local_parts::testing::database().await;
         let progress = Progress::new(PARTITIONS);
-        let pool = views::open(&Database::at(database.url()), progress.clone()).await.expect("the views open");
+        let pool = open(database.url(), progress.clone()).await;
         Self { database, pool, progress }
     }
 
@@ -94,6 +94,12 @@ impl Views {
     pub async fn checksum(&self) -> Vec<String> {
         checksum::of(&self.pool).await.expect("a checksum").iter().map(ToString::to_string).collect()
     }
+}
+
+/// With few connections: many tests share a server.
+pub async fn open(url: &str, progress: Progress) -> PgPool {
+    let database = Database { connections: 4, acquire_timeout: Duration::from_secs(10), ..Database::at(url) };
+    views::open(&database, progress).await.expect("the views open")
 }
 
 /// A running projector. Dropping it is as good as a crash.

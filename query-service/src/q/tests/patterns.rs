@@ -94,7 +94,7 @@ fn what_cannot_be_run_is_refused_with_its_construct() {
         ("é[z-a]", "invalid character class range, the start must be <= the end, at its character 3"),
         (r"(?-u:\xff)", "pattern can match invalid UTF-8, at its character 6"),
         (r"((\w{30}){30}){30}", "it is too large when its repetitions are written out"),
-        ("a{2001}", "it is too large when its repetitions are written out"),
+        ("a{1001}", "it is too large when its repetitions are written out"),
         (&"a".repeat(1_001), "it has more than 1000 characters"),
         (&format!("{}{}", "(".repeat(60), ")".repeat(60)), "exceed the maximum number of nested parentheses/brackets (50), at its character 51"),
     ];
@@ -108,11 +108,8 @@ fn what_cannot_be_run_is_refused_with_its_construct() {
 async fn zz_scratch() {
     let mut connection = database::connect().await;
     let texts = ["Golden customers of the shop in Berlin ".repeat(20), "a".repeat(5000)];
-    for source in [
-        "a", r"\w", r"\w{100}", r"\w{1000}", r"\w{2000}", r"(\w{40}){50}", r"[a-z]{2000}", r"(a|b|c){600}", r"(\w|\d|\s){600}", r"\b", r"\b\w+\b", r"(\b\w+\b ){10}x", r"(\b\w+\b ){30}x", r"(.*a){1000}",
-        r"(.*\w){300}", r"(\w*\d*){300}", r"(a?){1000}b", r"(a*)*(a*)*(a*)*(a*)*b", r"(?i)[^x]{1000}\d", r"(x+x+)+y", r"(\pL\pN\pP\pS){200}", r"(a{0,40}){50}", r"((a?){10}){100}$", r"(.?){1000}b",
-        r"\b{start}\pL+\b{end}", r"(\bx|\by|\bz|\b1|\b2|\b3|\b4|\b5|\b6|\b7)",
-        r"(a|aa)+$", r"(a|b)*a(a|b){15}", r"(a|b)*a(a|b){200}", r".*a.{400}b",
+    for source in [ r"(\b\w*){30}x", r"(\b|a){37}x", r"(\B|a|\b){18}x", r"((?m:^)|a|(?m:$)){18}", r"((?Rm:^)|a|(?mR:$)){18}x", r"(^|a|$){18}x", r"(\b\w*\b){16}x", r"(\b\b\b){12}x", r"(\b*){30}x", r"(\b?a?){25}x",
+    r"(\b?a*){25}", r"(a*|\b|b*){25}x", r"((\b|a*)*){30}x", r"((\b|a*)+b?){24}$", r"(\b\B|a){18}x",
     ] {
         let pattern = match Pattern::parse(source) { Ok(p) => p, Err(e) => { eprintln!("{source}: {e}"); continue; } };
         let started = std::time::Instant::now();

@@ -1,0 +1,154 @@
+//! The read side behind a real socket, with a log, a writer and a projector of its own.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use query_service::http::{self, App};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::Value;
+use shared::{
+    SystemClock,
+    consistency::{Acknowledged, Positions},
+    http::{
+        Auth, Expected, Keys, Router, ServerOptions,
+        dev_issuer::{DEV_AUDIENCE, DEV_ISSUER, DevIssuer, TokenRequest},
+        serve,
+    },
+    log::memory::MemLog,
+};
+
+use crate::{
+    story::Story,
+    support::{Projection, Views, empty_log},
+};
+
+pub const READ: &str = "customersegment.segment_read";
+pub const OWN: &str = "customersegment.segment_read_own";
+pub const MANAGE: &str = "customersegment.segment_manage";
+
+/// A running read side of its own.
+pub struct Api {
+    pub views: Views,
+    pub log: MemLog,
+    pub story: Story,
+    pub projection: Option<Projection>,
+    address: SocketAddr,
+    issuer: DevIssuer,
+    client: Client,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// In one process with what acknowledges writes.
+    pub async fn with(acknowledged: Option<Acknowledged>) -> Self {
+        let (views, log) = (Views::empty().await, empty_log());
+        let story = Story::begin(&log).await;
+        let projection = Some(views.project(&log));
+        let folder = tempfile::tempdir().expect("a folder");
+        let issuer = DevIssuer::open(folder.path(), Arc::new(SystemClock)).expect("an issuer");
+        let keys = Keys::start(issuer.key_source()).await;
+        let expected = Expected { issuer: Some(DEV_ISSUER.to_owned()), audience: Some(DEV_AUDIENCE.to_owned()) };
+        let auth = Auth::new(keys, expected, Arc::new(SystemClock));
+        let app = App {
+            pool: views.pool.clone(),
+            progress: views.progress.clone(),
+            acknowledged,
+            clock: Arc::new(SystemClock),
+            default_language: "en".to_owned(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };
+        tokio::spawn(serve(listener, http::routes(Router::new(auth), &app), options, std::future::pending()));
+        Self { views, log, story, projection, address, issuer, client: Client::new() }
+    }
+
+    pub async fn catch_up(&self) {
+        self.views.catch_up(&self.story).await;
+    }
+
+    /// Waits for a write.
+    pub async fn reach(&self, token: &Positions) {
+        self.views.reach(token).await;
+    }
+
+    /// A token of tenant `acme` with these scopes; of a customer, if one is named.
+    pub fn token(&self, scopes: &str, customer_id: Option<&str>) -> String {
+        let request = TokenRequest {
+            grant_type: Some("client_credentials".to_owned()),
+            client_id: Some("dev".to_owned()),
+            client_secret: Some("dev".to_owned()),
+            scope: Some(scopes.to_owned()),
+            customer_id: customer_id.map(str::to_owned),
+            legal_entity_id: None,
+        };
+        self.issuer.grant(&request).expect("a token").access_token
+    }
+
+    /// A request to `/customer-segment/{tenant}/segments{rest}`, authorised to read everything of the tenant.
+    pub fn request(&self, method: Method, tenant: &str, rest: &str) -> RequestBuilder {
+        let url = format!("http://{}/customer-segment/{tenant}/segments{rest}", self.address);
+        self.client.request(method, url).bearer_auth(self.token(&format!("{READ} tenant={tenant}"), None))
+    }
+
+    pub fn get(&self, rest: &str) -> RequestBuilder {
+        self.request(Method::GET, "acme", rest)
+    }
+
+    pub fn post(&self, rest: &str, body: &Value) -> RequestBuilder {
+        self.request(Method::POST, "acme", rest).json(body)
+    }
+
+    /// The ids of a list.
+    pub async fn ids(&self, rest: &str) -> Vec<String> {
+        let answer = self.get(rest).answer().await;
+        assert_eq!(answer.status, StatusCode::OK, "{rest}: {}", answer.body);
+        answer.ids()
+    }
+
+    /// The ids that a filter finds.
+    pub async fn find(&self, q: &str) -> Vec<String> {
+        let answer = self.get("").query(&[("q", q)]).answer().await;
+        assert_eq!(answer.status, StatusCode::OK, "{q}: {}", answer.body);
+        answer.ids()
+    }
+}
+
+/// Sends and reads to the end.
+pub trait Sent {
+    async fn answer(self) -> Answer;
+}
+
+impl Sent for RequestBuilder {
+    async fn answer(self) -> Answer {
+        let response = self.send().await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.expect("a body");
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        Answer { status, headers, body }
+    }
+}
+
+impl Answer {
+    pub fn ids(&self) -> Vec<String> {
+        let rows = self.body.as_array().expect("an array");
+        rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("text"))
+    }
+}

@@ -1,0 +1,94 @@
+//! At size, reads find their rows by an index: no read of a page, an item, a match or a count of few rows reads a table whole.
+//! The filters on segments are tested beside `q`.
+
+use query_service::{
+    progress::Progress,
+    q::{Query, Resource, sort::Sort},
+    views::{self, Database, Page, items, matching, segments},
+};
+use shared::ids::{ItemId, ItemRef, ItemType, SegmentId, Tenant};
+use sqlx::PgPool;
+
+const FILL: &str = "
+    set statement_timeout = 0;
+    insert into segment
+    select tenant, 's' || n, 0, '00000000', 1, now(), now(), case when n % 3 = 0 then 'ACTIVE' else 'INACTIVE' end,
+        'site' || n % 50, null, null, '{}', '', '{}'
+    from generate_series(1, 50000) n, unnest(array['acme', 'beta']) tenant;
+    insert into item_assignment
+    select tenant, 's' || n % 1000, case when n % 10 = 0 then 'CATEGORY' else 'PRODUCT' end, 'i' || n, 0, n, '00000000', 1,
+        now() + n * interval '1 second', now(), null, null,
+        case when n % 4 = 0 then jsonb_build_object('mixins', jsonb_build_object('m', n % 5000)) end
+    from generate_series(1, 100000) n, unnest(array['acme', 'beta']) tenant;
+    analyze segment, item_assignment";
+
+struct Tables {
+    pool: PgPool,
+    tenant: Tenant,
+}
+
+impl Tables {
+    /// How often either table was read whole. There is one connection, so its own statistics are all there is.
+    async fn whole_reads(&self) -> i64 {
+        sqlx::query("select pg_stat_force_next_flush()").execute(&self.pool).await.expect("flushed");
+        sqlx::query_scalar("select sum(seq_scan)::bigint from pg_stat_user_tables where relname in ('segment', 'item_assignment')")
+            .fetch_one(&self.pool)
+            .await
+            .expect("a number")
+    }
+
+    async fn items(&self, segment_id: Option<&str>, site_code: Option<&str>, only_active: bool, q: &str, sort: &str, count: bool) {
+        let segment_id = segment_id.map(|id| SegmentId::parse(id).expect("an id"));
+        let wanted = items::Wanted {
+            tenant: &self.tenant,
+            segment_id: segment_id.as_ref(),
+            site_code,
+            only_active,
+            query: &Query::parse(q).expect(q),
+            sort: &Sort::parse(sort, Resource::Item, "en").expect(sort),
+            page: Page { limit: 60, offset: 0, count },
+        };
+        let page = items::list(&self.pool, &wanted).await.expect("an answer");
+        assert!(!page.rows.is_empty(), "{segment_id:?} {site_code:?} {q}");
+    }
+}
+
+#[tokio::test]
+async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
+    let database = local_parts::testing::database().await;
+    let one = Database { connections: 1, ..Database::at(database.url()) };
+    let pool = views::open(&one, Progress::new(1)).await.expect("the views open");
+    sqlx::raw_sql(FILL).execute(&pool).await.expect("filled");
+    let tables = Tables { pool: pool.clone(), tenant: Tenant::parse("acme").expect("a tenant") };
+    let before = tables.whole_reads().await;
+
+    for sort in ["", "metadata.createdAt:desc"] {
+        tables.items(Some("s7"), None, false, "", sort, true).await;
+    }
+    tables.items(None, None, false, "", "", false).await;
+    tables.items(None, None, false, "segmentId:(s7,s9) type:PRODUCT", "", true).await;
+    tables.items(None, None, false, "type:PRODUCT item.id:i77", "", true).await;
+    tables.items(None, None, false, "item.id:i77", "", true).await;
+    tables.items(None, None, false, "mixins.m:8", "", true).await;
+    tables.items(None, None, true, "segmentId:s9", "", true).await;
+    tables.items(None, None, true, "", "", false).await;
+    tables.items(None, Some("site7"), false, "segmentId:(s7,s57)", "", true).await;
+    assert_eq!(tables.whole_reads().await, before, "lists of items");
+
+    let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
+    let (s7, tenant) = (SegmentId::parse("s7").expect("an id"), &tables.tenant);
+    assert!(items::get(&pool, tenant, &s7, &item).await.expect("an answer").is_some());
+    let products: Vec<ItemId> = (1..=200).map(|n| ItemId::parse(&format!("i{n}")).expect("an id")).collect();
+    let segment_ids: Vec<SegmentId> = (1..=500).map(|n| SegmentId::parse(&format!("s{n}")).expect("an id")).collect();
+    let question = matching::Question { tenant, segment_ids: &segment_ids, site_code: "site3", products: &products };
+    assert!(!matching::products(&pool, &question).await.expect("an answer").is_empty());
+    assert_eq!(tables.whole_reads().await, before, "single items and match");
+
+    let (query, sort) = (Query::default(), Sort::parse("", Resource::Segment, "en").expect("the default"));
+    for offset in [0, 6_000] {
+        let page = Page { limit: 60, offset, count: false };
+        let wanted = segments::Wanted { tenant, query: &query, sort: &sort, page };
+        assert_eq!(segments::list(&pool, &wanted).await.expect("an answer").rows.len(), 60);
+    }
+    assert_eq!(tables.whole_reads().await, before, "pages of segments");
+}
