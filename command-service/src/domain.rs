@@ -130,3 +130,6 @@ pub struct Receipt {
     /// The tag of the document as it is now; none after a removal.
     pub etag: Option<ETag>,
 }
+
+#[cfg(test)]
+mod tests;

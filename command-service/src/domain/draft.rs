@@ -44,16 +44,16 @@ impl Draft {
     /// The first rule that the body breaks.
     pub fn parse(body: Value, language: &ContentLanguage) -> Result<Self, Fault> {
         let mut body = object("", body)?;
-        let name = member(&mut body, "name", 1)?.ok_or_else(|| Fault::required("name"))?;
-        let description = member(&mut body, "description", 1)?;
-        let site_code = member(&mut body, "siteCode", 1)?.ok_or_else(|| Fault::required("siteCode"))?;
+        let name = member(&mut body, "name")?.ok_or_else(|| Fault::required("name"))?;
+        let description = member(&mut body, "description")?;
+        let site_code = member(&mut body, "siteCode")?.ok_or_else(|| Fault::required("siteCode"))?;
         Ok(Self {
             name: parse_name(name, language)?,
             description: description.map(|texts| parse_localized("description", texts, language)).transpose()?,
-            validity: member(&mut body, "validity", 1)?.map(parse_validity).transpose()?,
-            status: member(&mut body, "status", 1)?.map(parse_status).transpose()?.unwrap_or_default(),
+            validity: member(&mut body, "validity")?.map(parse_validity).transpose()?,
+            status: member(&mut body, "status")?.map(parse_status).transpose()?.unwrap_or_default(),
             site_code: parse_site_code(site_code)?,
-            mixins: member(&mut body, "mixins", 1)?.map(|mixins| object("mixins", mixins)).transpose()?,
+            mixins: member(&mut body, "mixins")?.map(|mixins| object("mixins", mixins)).transpose()?,
             metadata_mixins: parse_metadata_mixins(&mut body)?,
         })
     }
@@ -80,7 +80,7 @@ impl AssignmentDraft {
     /// The first rule that the body breaks.
     pub fn parse(body: Value) -> Result<Self, Fault> {
         let mut body = object("", body)?;
-        let mixins = member(&mut body, "mixins", 1)?.map(|mixins| object("mixins", mixins)).transpose()?;
+        let mixins = member(&mut body, "mixins")?.map(|mixins| object("mixins", mixins)).transpose()?;
         Ok(Self { mixins, metadata_mixins: parse_metadata_mixins(&mut body)? })
     }
 
@@ -154,14 +154,15 @@ fn string(field: &str, value: Value) -> Result<String, Fault> {
     if let Value::String(text) = value { Ok(text) } else { Err(Fault::wrong_type(field, "a string")) }
 }
 
-/// Takes a member out, if it is there and not null. `depth` is that of the object it lies in.
-fn member(members: &mut Map<String, Value>, name: &str, depth: usize) -> Result<Option<Value>, Fault> {
-    let Some(value) = members.remove(name).filter(|value| !value.is_null()) else { return Ok(None) };
-    check_storable(name, &value, depth)?;
+/// Takes a member of the body out, if it is there and not null.
+fn member(body: &mut Map<String, Value>, name: &str) -> Result<Option<Value>, Fault> {
+    let Some(value) = body.remove(name).filter(|value| !value.is_null()) else { return Ok(None) };
+    check_storable(name, &value, 1)?;
     Ok(Some(value))
 }
 
-/// Views cannot hold U+0000, and readers of the log do not follow a document to any depth.
+/// Views cannot hold U+0000, and readers of the log do not follow a document to any depth. `depth` is that of the object
+/// that the value lies in.
 fn check_storable(field: &str, value: &Value, depth: usize) -> Result<(), Fault> {
     let text_is_sound = |text: &str| {
         let nul = || Fault::new(field, FaultKind::Syntax, "the character U+0000 cannot be stored");
@@ -242,10 +243,12 @@ fn parse_site_code(value: Value) -> Result<String, Fault> {
 }
 
 fn parse_metadata_mixins(body: &mut Map<String, Value>) -> Result<Option<Mixins>, Fault> {
+    let field = "metadata.mixins";
     let Some(metadata) = body.remove("metadata").filter(|value| !value.is_null()) else { return Ok(None) };
     let mut metadata = object("metadata", metadata)?;
-    let mixins = member(&mut metadata, "mixins", 2)?;
-    mixins.map(|mixins| object("metadata.mixins", mixins)).transpose()
+    let Some(mixins) = metadata.remove("mixins").filter(|value| !value.is_null()) else { return Ok(None) };
+    check_storable(field, &mixins, 2)?;
+    object(field, mixins).map(Some)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Patch {
     ///
     /// # Errors
     /// The first operation that is malformed or names what must not be touched.
-    pub fn parse(body: Value, language: ContentLanguage) -> Result<Self, Fault> {
+    pub fn parse(body: Value, language: &ContentLanguage) -> Result<Self, Fault> {
         let Value::Array(operations) = body else { return Err(Fault::wrong_type("", "an array of operations")) };
         if operations.len() > MAX_OPERATIONS {
             let message = format!("a patch has at most {MAX_OPERATIONS} operations");
@@ -68,7 +68,7 @@ impl Patch {
         }
         let operations = operations.into_iter().enumerate();
         let operations = operations.map(|(index, operation)| parse_operation(index, operation));
-        Ok(Self { operations: operations.collect::<Result<_, _>>()?, language })
+        Ok(Self { operations: operations.collect::<Result<_, _>>()?, language: language.clone() })
     }
 
     /// Whether there is nothing to do.

@@ -1,0 +1,3 @@
+//! The command service from outside.
+
+mod architecture;
