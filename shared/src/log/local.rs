@@ -1,0 +1,166 @@
+//! The log in one SQLite file: for one process on one machine, durable before it acknowledges.
+//!
+//! One thread owns the writing connection; whatever waits becomes one transaction and one fsync. Readers that keep up are
+//! served from memory ([`recent`]), the others read pages from the file. `sqlite3 events.db 'select * from record'` shows
+//! everything. The schema is in [`file`]; a change of it needs a new format number there.
+
+mod file;
+mod process_lock;
+mod recent;
+mod row;
+mod tail;
+mod write;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use futures::Stream;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, Record, WriterName};
+use crate::clock::SharedClock;
+
+use file::LogFile;
+use process_lock::ProcessLock;
+use recent::Recent;
+use row::Row;
+use write::{Job, Right, WriteThread};
+
+/// A log in one SQLite file. Clones are the same log; when the last one is dropped the file is closed.
+#[derive(Clone)]
+pub struct LocalLog(Arc<Inner>);
+
+/// The right to append to a [`LocalLog`].
+#[derive(Debug)]
+pub struct LocalWriter {
+    name: WriterName,
+    generation: u64,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    /// None only while the log is dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the writing thread and the readers have in common.
+struct Shared {
+    path: PathBuf,
+    id: Uuid,
+    partitions: u16,
+    recent: Recent,
+}
+
+impl fmt::Debug for LocalLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalLog").field(&self.0.shared.path).finish()
+    }
+}
+
+impl LocalLog {
+    /// Opens the log in this file, or creates it with so many partitions, its folder too. The clock stamps the records.
+    ///
+    /// # Errors
+    /// `Unavailable` if another process has it open (the text names that process) or the file cannot be used for now;
+    /// `Damaged` if the file is not such a log, not whole, of a later format, or has another number of partitions.
+    pub async fn open(path: impl AsRef<Path>, partitions: u16, clock: SharedClock) -> Result<Self, LogError> {
+        let path = path.as_ref().to_owned();
+        let opened = tokio::task::spawn_blocking(move || Self::open_now(path, partitions, clock)).await;
+        opened.unwrap_or_else(|stopped| Err(LogError::Unavailable(format!("the runtime is shutting down: {stopped}"))))
+    }
+
+    fn open_now(path: PathBuf, partitions: u16, clock: SharedClock) -> Result<Self, LogError> {
+        let lock = ProcessLock::acquire(&path)?;
+        let file = LogFile::open(&path, partitions, clock.now(), lock.machine_went_down())?;
+        let recent = Recent::new(&file.ends, file.next);
+        let shared = Arc::new(Shared { path, id: file.id, partitions, recent });
+        let (jobs, waiting) = mpsc::channel();
+        let writing = WriteThread::new(file, lock, shared.clone(), clock);
+        let thread = std::thread::Builder::new().name("local-log".to_owned()).spawn(move || writing.run(&waiting));
+        let thread = thread.map_err(|error| LogError::Unavailable(format!("no thread for the log: {error}")))?;
+        Ok(Self(Arc::new(Inner { shared, jobs: Some(jobs), thread: Some(thread) })))
+    }
+
+    /// What tells this log from all others: minted when the file was created.
+    pub fn id(&self) -> Uuid {
+        self.0.shared.id
+    }
+
+    /// Has the writing thread do a job; what comes back is the generation of the writer it concerned.
+    async fn submit(
+        &self,
+        name: &WriterName,
+        right: Right,
+        records: Vec<(Partition, NewRecord)>,
+    ) -> Result<u64, InDoubt> {
+        let partitions = self.0.shared.partitions;
+        if let Some((partition, _)) = records.iter().find(|(partition, _)| partition.number() >= partitions) {
+            return Err(InDoubt { failed: vec![*partition], reason: format!("there is no partition {partition}") });
+        }
+        let rows = records.into_iter().map(|(partition, record)| Row::new(partition, record)).collect();
+        let (done, outcome) = oneshot::channel();
+        let job = Job { name: name.clone(), right, rows, done };
+        let closed = || InDoubt { failed: Vec::new(), reason: "the log is closed".to_owned() };
+        self.0.jobs.as_ref().ok_or_else(closed)?.send(job).map_err(|_| closed())?;
+        outcome.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+impl Drop for Inner {
+    /// Waits until what is under way is committed and the file closed, so that whoever opens it next finds it free.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(path = %self.shared.path.display(), "the thread of the log panicked");
+        }
+    }
+}
+
+impl EventLog for LocalLog {
+    type Writer = LocalWriter;
+
+    fn partitions(&self) -> u16 {
+        self.0.shared.partitions
+    }
+
+    async fn fence(&self, writer: &WriterName, stops: Vec<(Partition, NewRecord)>) -> Result<(), LogError> {
+        self.submit(writer, Right::Renew, stops).await.map(drop).map_err(unavailable)
+    }
+
+    async fn open_writer(&self, name: &WriterName) -> Result<LocalWriter, LogError> {
+        let generation = self.submit(name, Right::Renew, Vec::new()).await.map_err(unavailable)?;
+        Ok(LocalWriter { name: name.clone(), generation })
+    }
+
+    async fn append(&self, writer: &mut LocalWriter, batch: Vec<(Partition, NewRecord)>) -> Result<(), InDoubt> {
+        self.submit(&writer.name, Right::Generation(writer.generation), batch).await.map(drop)
+    }
+
+    fn tail(
+        &self,
+        from: Vec<(Partition, Offset)>,
+    ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+        tail::read(self.0.shared.clone(), from)
+    }
+
+    async fn end(&self, partition: Partition) -> Result<Offset, LogError> {
+        let no_such = || LogError::Unavailable(format!("there is no partition {partition}"));
+        self.0.shared.recent.end(partition).ok_or_else(no_such)
+    }
+
+    fn end_after(&self, last: Offset) -> Offset {
+        last + 1
+    }
+}
+
+fn unavailable(doubt: InDoubt) -> LogError {
+    LogError::Unavailable(doubt.reason)
+}
