@@ -4,10 +4,14 @@
 //! A type moves here when a second crate needs it.
 
 pub mod clock;
+pub mod config;
 pub mod consistency;
 pub mod document;
 pub mod events;
+pub mod http;
 pub mod ids;
 pub mod log;
+pub mod shutdown;
+pub mod telemetry;
 
 pub use clock::{Clock, SystemClock, Timestamp};
