@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -28,6 +28,12 @@ impl Account {
         let passwd = fs::read_to_string("/etc/passwd")?;
         let found = NAMES.iter().find_map(|name| find(&passwd, name));
         found.map(Some).ok_or_else(|| io::Error::other(format!("none of the accounts {NAMES:?} exists")))
+    }
+
+    /// The account that owns a folder, unless that is root or there is no folder.
+    pub fn owning(folder: &Path) -> Option<Self> {
+        let metadata = fs::metadata(folder).ok()?;
+        (metadata.uid() != 0).then(|| Self { uid: metadata.uid(), gid: metadata.gid() })
     }
 
     /// Whether this account can enter a folder. Asked by trying, as modes alone do not tell (ACLs, mount options).

@@ -67,9 +67,15 @@ mod tests {
 
     use super::*;
 
+    fn new_folder() -> PathBuf {
+        let folder = paths::temporary_folder("segments-cache-test").expect("a name");
+        paths::create_folder(&folder).expect("a folder");
+        folder
+    }
+
     #[tokio::test]
     async fn those_who_install_at_once_get_one_installation() {
-        let cache = paths::temporary_folder("segments-cache-test").expect("a folder");
+        let cache = new_folder();
         let made = Cell::new(0);
         let make = async |folder: &Path| {
             made.set(made.get() + 1);
@@ -85,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_installation_leaves_nothing_and_can_be_tried_again() {
-        let cache = paths::temporary_folder("segments-cache-test").expect("a folder");
+        let cache = new_folder();
         let failing = async |folder: &Path| {
             fs::write(folder.join("half"), "")?;
             Err(io::Error::other("the line broke"))

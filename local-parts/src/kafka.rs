@@ -47,7 +47,7 @@ impl KafkaOptions {
     /// A broker for one test run: a new folder that vanishes at the end.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the system has no randomness for the folder's name.
     pub fn temporary() -> io::Result<Self> {
         let mut options = Self::new(paths::temporary_folder("segments-kafka")?);
         options.remove_at_end = true;

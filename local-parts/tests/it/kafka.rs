@@ -1,7 +1,9 @@
 //! Kafka alone, seen by a client.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
+use local_parts::kafka::Error;
 use local_parts::{Kafka, KafkaOptions};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -9,7 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::support::{Scratch, listens, start_kafka};
+use crate::support::{Scratch, listens, skip, start_kafka};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -58,6 +60,19 @@ async fn transactions_work() {
     // The record and the mark of the commit.
     assert_eq!(records(&kafka.brokers(), "things"), 2);
     kafka.stop().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_in_the_error() {
+    let scratch = Scratch::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let options = KafkaOptions { port: Some(port), ..KafkaOptions::new(scratch.join("data")) };
+    let message = match Kafka::start(options).await.expect_err("taken") {
+        missing @ (Error::NoJava { .. } | Error::NoMaven) => return skip(&missing),
+        error => error.to_string(),
+    };
+    assert!(message.contains("Address already in use") && message.contains(&port.to_string()), "{message}");
 }
 
 fn client(brokers: &str) -> ClientConfig {

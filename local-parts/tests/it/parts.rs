@@ -74,6 +74,21 @@ async fn the_private_17_is_preferred_to_one_that_is_installed() {
 }
 
 #[tokio::test]
+async fn without_a_network_an_installed_server_is_used() {
+    let scratch = Scratch::new();
+    let server = installed().await.join("server/bin");
+    write_program(&scratch.join("pg_config"), &format!("#!/bin/sh\necho {}\n", server.display()));
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", scratch.path().display());
+    let mut command = Command::new(PARTS);
+    command.env("PATH", path).env("SEGMENTS_CACHE", scratch.join("cache")).env("HTTPS_PROXY", "http://127.0.0.1:9");
+    let log = fs::File::create(scratch.join("log")).expect("a file");
+    let parts = RunningParts::start(command.stderr(log), &["--postgres"]);
+    assert_eq!(ask(&parts.database_url, "select 'fine'").await, "fine");
+    let log = fs::read_to_string(scratch.join("log")).expect("a log");
+    assert!(log.contains("not using the private postgres, but one that is installed"), "{log}");
+}
+
+#[tokio::test]
 async fn postgres_works_for_an_ordinary_user() {
     let scratch = Scratch::new();
     // Someone else's cargo folder may be closed to this user, and the download has been made already.

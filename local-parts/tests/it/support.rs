@@ -139,10 +139,16 @@ pub async fn execute(url: &str, statement: &str) {
 pub async fn start_kafka(options: KafkaOptions) -> Option<Kafka> {
     match Kafka::start(options).await {
         Ok(kafka) => Some(kafka),
-        Err(missing @ (kafka::Error::NoJava { .. } | kafka::Error::NoMaven)) if !kafka_is_required() => {
-            eprintln!("skipped: {missing}");
+        Err(missing @ (kafka::Error::NoJava { .. } | kafka::Error::NoMaven)) => {
+            skip(&missing);
             None
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Says that a test is skipped, unless it must not be.
+pub fn skip(missing: &kafka::Error) {
+    assert!(!kafka_is_required(), "REQUIRE_KAFKA is set, but {missing}");
+    eprintln!("skipped: {missing}");
 }
