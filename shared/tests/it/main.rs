@@ -2,8 +2,10 @@
 
 #[macro_use]
 mod contract;
+mod kafka;
 mod local;
 mod local_child;
 mod local_sync;
 mod memory;
 mod records;
+mod schemas;
