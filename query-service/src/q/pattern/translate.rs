@@ -5,6 +5,7 @@
 //! parsed form; laziness and captures do not change whether there is a match.
 
 mod class;
+mod cost;
 mod look;
 
 use std::fmt::Write;
@@ -15,12 +16,6 @@ use super::Error;
 
 /// The largest count in braces that Postgres takes.
 const MAX_COUNT: u32 = 255;
-/// How many single characters and classes a pattern may have when its repetitions are written out.
-const MAX_STATES: usize = 1_000;
-/// How many pieces may then be optional.
-const MAX_SKIPS: usize = 150;
-/// A condition is written as two alternatives of two.
-const LOOK_SKIPS: usize = 4;
 /// The longest translation, in bytes. A class such as `\w` takes some thousand.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -35,48 +30,12 @@ pub fn candidates(hir: &Hir) -> Result<String, Error> {
 }
 
 fn translate(hir: &Hir, with_looks: bool) -> Result<String, Error> {
-    let size = Size::of(hir);
-    if size.states > MAX_STATES || size.skips > MAX_SKIPS {
+    if cost::is_excessive(hir) {
         return Err(Error::TooComplex);
     }
     let mut translation = Translation { out: String::new(), with_looks };
     translation.push(hir)?;
     Ok(translation.out)
-}
-
-/// What a pattern costs Postgres when its repetitions are written out.
-#[derive(Debug, Clone, Copy, Default)]
-struct Size {
-    /// Single characters and classes.
-    states: usize,
-    /// Pieces that can be passed over; a row of them costs the cube of its length.
-    skips: usize,
-}
-
-impl Size {
-    fn of(hir: &Hir) -> Self {
-        match hir.kind() {
-            HirKind::Empty => Self { states: 0, skips: 1 },
-            HirKind::Look(_) => Self { states: 0, skips: LOOK_SKIPS },
-            HirKind::Class(_) => Self { states: 1, skips: 0 },
-            // Counts characters: only their first bytes are not of the form 10xxxxxx.
-            HirKind::Literal(literal) => {
-                Self { states: literal.0.iter().filter(|byte| (**byte & 0xC0) != 0x80).count(), skips: 0 }
-            }
-            HirKind::Capture(capture) => Self::of(&capture.sub),
-            HirKind::Concat(subs) | HirKind::Alternation(subs) => subs.iter().map(Self::of).fold(Self::default(), Self::plus),
-            HirKind::Repetition(Repetition { min, max, sub, .. }) => {
-                let times = max.unwrap_or(min.saturating_add(1)).max(1) as usize;
-                let Self { states, skips } = Self::of(sub);
-                let skipped_whole = usize::from(*min == 0);
-                Self { states: states.saturating_mul(times), skips: skips.saturating_mul(times).saturating_add(skipped_whole) }
-            }
-        }
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self { states: self.states.saturating_add(other.states), skips: self.skips.saturating_add(other.skips) }
-    }
 }
 
 struct Translation {

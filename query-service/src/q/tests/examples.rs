@@ -21,9 +21,18 @@ fn segments() -> Vec<Segment> {
     vec![
         segment("g1", json!({ "description": { "en": "Golden" }, "validity": { "from": "2024-04-17T08:00:00.000Z" } })),
         segment("g2", json!({ "name": { "de": "Silber" }, "status": "INACTIVE", "siteCode": "de", "description": {} })),
-        segment("g3", json!({ "mixins": { "m": { "flag": true, "n": 20, "code": "null", "tags": ["a", "b"] } }, "metadata": metadata(2) })),
-        segment("g4", json!({ "mixins": { "m": { "flag": "true", "n": "20", "code": null, "lines": [{ "sku": "x" }, { "sku": "y" }] }, "e": {} } })),
-        segment("g5", json!({ "name": { "en": "a\0b" }, "mixins": { "n\0": "\0", "m": { "n": 20.0 } }, "metadata": metadata(3) })),
+        segment(
+            "g3",
+            json!({ "mixins": { "m": { "flag": true, "n": 20, "code": "null", "tags": ["a", "b"] } }, "metadata": metadata(2) }),
+        ),
+        segment(
+            "g4",
+            json!({ "mixins": { "m": { "flag": "true", "n": "20", "code": null, "lines": [{ "sku": "x" }, { "sku": "y" }] }, "e": {} } }),
+        ),
+        segment(
+            "g5",
+            json!({ "name": { "en": "a\0b" }, "mixins": { "n\0": "\0", "m": { "n": 20.0 } }, "metadata": metadata(3) }),
+        ),
     ]
 }
 
@@ -103,6 +112,5 @@ async fn queries_as_large_as_allowed_are_answered() {
         let started = std::time::Instant::now();
         database::find(&mut connection, "acme", &query, "").await;
         assert!(started.elapsed().as_secs() < 5, "{:?} for {}", started.elapsed(), &text[..40]);
-
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::{
     collection::{btree_map, vec},
-    option, prelude::*,
+    option,
+    prelude::*,
     sample::select,
 };
 use serde_json::{Map, Value, json};
@@ -23,18 +24,79 @@ use crate::q::{
 };
 
 const TEXTS: [&str; 21] = [
-    "", "Golden Segment", "Gold", "gold", "old", "20", "20.0", "2e1", "-5", "true", "null", "exists", "a\nb", "Über", "\"q\\\"",
-    "2024-04-17T08:00:00.000Z", "2024-04-17T10:00:00+02:00", "2024-04-18", "2024-02-30", "2024-04-17T08:00:00.1234567Z", "ACTIVE",
+    "",
+    "Golden Segment",
+    "Gold",
+    "gold",
+    "old",
+    "20",
+    "20.0",
+    "2e1",
+    "-5",
+    "true",
+    "null",
+    "exists",
+    "a\nb",
+    "Über",
+    "\"q\\\"",
+    "2024-04-17T08:00:00.000Z",
+    "2024-04-17T10:00:00+02:00",
+    "2024-04-18",
+    "2024-02-30",
+    "2024-04-17T08:00:00.1234567Z",
+    "ACTIVE",
 ];
 const MILLIS: [i64; 4] = [1_713_340_800_000, 1_713_340_800_001, 1_713_398_400_000, -5_000_000_000];
 const FIELDS: [&str; 34] = [
-    "id", "_id", "status", "status.deeper", "siteCode", "name", "name.en", "name.EN-us", "name.fr", "name.en.deeper",
-    "description", "description.de", "validity", "validity.from", "validity.to", "validity.other", "metadata",
-    "metadata.version", "metadata.createdAt", "metadataModifiedAt", "metadata.other", "metadata.mixins", "metadata.mixins.a",
-    "mixins", "mixins.a", "mixins.b", "mixins.a.b", "mixins.a.a.b", "unknown", "segmentId", "type", "item", "item.id", "item.name.en",
+    "id",
+    "_id",
+    "status",
+    "status.deeper",
+    "siteCode",
+    "name",
+    "name.en",
+    "name.EN-us",
+    "name.fr",
+    "name.en.deeper",
+    "description",
+    "description.de",
+    "validity",
+    "validity.from",
+    "validity.to",
+    "validity.other",
+    "metadata",
+    "metadata.version",
+    "metadata.createdAt",
+    "metadataModifiedAt",
+    "metadata.other",
+    "metadata.mixins",
+    "metadata.mixins.a",
+    "mixins",
+    "mixins.a",
+    "mixins.b",
+    "mixins.a.b",
+    "mixins.a.a.b",
+    "unknown",
+    "segmentId",
+    "type",
+    "item",
+    "item.id",
+    "item.name.en",
 ];
-const PATTERNS: [&str; 12] =
-    ["old", "^Gold", "(?i)gold", "o.*t$", r"\bold\b", "^$", r"\d", "(Golden Seg)", r"(?m)^b", "[^a-z]", "ü|Ü", r"^\w+$"];
+const PATTERNS: [&str; 12] = [
+    "old",
+    "^Gold",
+    "(?i)gold",
+    "o.*t$",
+    r"\bold\b",
+    "^$",
+    r"\d",
+    "(Golden Seg)",
+    r"(?m)^b",
+    "[^a-z]",
+    "ü|Ü",
+    r"^\w+$",
+];
 
 fn text() -> impl Strategy<Value = String> {
     select(&TEXTS[..]).prop_map(str::to_owned)
@@ -49,7 +111,8 @@ fn localized() -> impl Strategy<Value = Localized> {
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
-    let number = select(vec![json!(20), json!(20.0), json!(-5), json!(0.1), json!(1e300), json!(9_007_199_254_740_993_i64)]);
+    let number =
+        select(vec![json!(20), json!(20.0), json!(-5), json!(0.1), json!(1e300), json!(9_007_199_254_740_993_i64)]);
     let leaf = prop_oneof![4 => text().prop_map(Value::from), 2 => number, 1 => any::<bool>().prop_map(Value::from), 1 => Just(Value::Null)];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![vec(inner.clone(), 0..3).prop_map(Value::from), members(inner).prop_map(Value::Object)]
@@ -66,14 +129,22 @@ fn mixins() -> impl Strategy<Value = Option<Mixins>> {
 }
 
 fn segment() -> impl Strategy<Value = Segment> {
-    let validity = option::of((option::of(timestamp()), option::of(timestamp())).prop_map(|(from, to)| Validity { from, to }));
+    let validity =
+        option::of((option::of(timestamp()), option::of(timestamp())).prop_map(|(from, to)| Validity { from, to }));
     let metadata = (1..4_u64, timestamp(), timestamp(), mixins())
         .prop_map(|(version, created_at, modified_at, mixins)| Metadata { version, created_at, modified_at, mixins });
     let id = SegmentId::parse("replaced").expect("an id");
     let status = select(vec![Status::Active, Status::Inactive]);
     (Just(id), localized(), option::of(localized()), validity, status, text(), mixins(), metadata).prop_map(
         |(id, name, description, validity, status, site_code, mixins, metadata)| Segment {
-            id, name, description, validity, status, site_code, mixins, metadata,
+            id,
+            name,
+            description,
+            validity,
+            status,
+            site_code,
+            mixins,
+            metadata,
         },
     )
 }
@@ -94,7 +165,10 @@ pub fn items() -> impl Strategy<Value = Vec<ItemRow>> {
     let row = (select(vec!["PRODUCT", "CATEGORY"]), select(vec!["Gold", "old"]), segment());
     vec(row, 1..8).prop_map(|rows| {
         let numbered = |(index, (kind, segment_id, segment)): (usize, (&'static str, &str, Segment))| ItemRow {
-            segment_id: segment_id.to_owned(), kind, item_id: index.to_string(), segment,
+            segment_id: segment_id.to_owned(),
+            kind,
+            item_id: index.to_string(),
+            segment,
         };
         rows.into_iter().enumerate().map(numbered).collect()
     })
@@ -103,8 +177,27 @@ pub fn items() -> impl Strategy<Value = Vec<ItemRow>> {
 fn scalar() -> impl Strategy<Value = Scalar> {
     let quoted = text().prop_map(|text| Scalar { text, quoted: true });
     let bare = select(vec![
-        "Gold", "gold", "20", "20.0", "2e1", "-5", "0.1", "1e300", "1e999", "9007199254740993", "1.5", "2", "true", "false", "Gold1",
-        "2024-04-17T08:00:00Z", "2024-04-18", "2024-04-17T08:00:00.123456Z", "ACTIVE", "PRODUCT", "Über",
+        "Gold",
+        "gold",
+        "20",
+        "20.0",
+        "2e1",
+        "-5",
+        "0.1",
+        "1e300",
+        "1e999",
+        "9007199254740993",
+        "1.5",
+        "2",
+        "true",
+        "false",
+        "Gold1",
+        "2024-04-17T08:00:00Z",
+        "2024-04-18",
+        "2024-04-17T08:00:00.123456Z",
+        "ACTIVE",
+        "PRODUCT",
+        "Über",
     ]);
     prop_oneof![quoted, bare.prop_map(|text| Scalar { text: text.to_owned(), quoted: false })]
 }

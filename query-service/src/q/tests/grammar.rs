@@ -63,8 +63,14 @@ fn what_is_not_in_the_grammar_is_refused_where_it_stands() {
     let cases = [
         ("status", "expected `:` directly after `status`; a value with spaces needs double quotes (column 7)"),
         ("status :ACTIVE", "expected `:` directly after `status`; a value with spaces needs double quotes (column 7)"),
-        ("name.en:Golden Segment", "expected `:` directly after `Segment`; a value with spaces needs double quotes (column 23)"),
-        ("status:ACTIVE AND siteCode:main", "expected `:` directly after `AND`; a value with spaces needs double quotes (column 18)"),
+        (
+            "name.en:Golden Segment",
+            "expected `:` directly after `Segment`; a value with spaces needs double quotes (column 23)",
+        ),
+        (
+            "status:ACTIVE AND siteCode:main",
+            "expected `:` directly after `AND`; a value with spaces needs double quotes (column 18)",
+        ),
         ("status:", "expected a value (column 8)"),
         ("status: ACTIVE", "expected a value (column 8)"),
         ("status:(", "expected a value (column 9)"),

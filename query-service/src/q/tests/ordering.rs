@@ -18,7 +18,8 @@ fn segments() -> Vec<Segment> {
         ("e", json!({ "en": "Apple" }), json!({ "m": { "n": {} } }), json!({ "from": "2024-01-01T00:00:00.000Z" })),
     ];
     let document = |(id, name, mixins, validity)| {
-        let metadata = json!({ "version": 1, "createdAt": "2024-04-17T08:00:00.000Z", "modifiedAt": "2024-04-17T08:00:00.000Z" });
+        let metadata =
+            json!({ "version": 1, "createdAt": "2024-04-17T08:00:00.000Z", "modifiedAt": "2024-04-17T08:00:00.000Z" });
         let document = json!({
             "id": id, "name": name, "mixins": mixins, "validity": validity, "status": "ACTIVE", "siteCode": "main", "metadata": metadata,
         });

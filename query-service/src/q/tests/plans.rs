@@ -13,7 +13,7 @@ const YEAR_2024: i64 = 1_704_067_200_000;
 const YEAR_2025: i64 = 1_735_689_600_000;
 
 /// Filters, with how many rows each finds.
-const FILTERS: [(&str, i64); 42] = [
+const FILTERS: [(&str, i64); 41] = [
     ("", 100_000),
     ("id:s00007", 1),
     ("id:(s00007,s00008,nobody)", 2),
@@ -23,15 +23,14 @@ const FILTERS: [(&str, i64); 42] = [
     ("status:nothing", 0),
     ("siteCode:site7", 1_000),
     ("siteCode:~^site7$", 1_000),
-    ("siteCode:site7 status:ACTIVE", 0),
-    ("name:\"Golden customers 7\"", 1),
-    ("name.en:\"Golden customers 7\"", 1),
-    ("name.de:\"Goldene Kunden 7\"", 1),
-    ("name.en:\"Goldene Kunden 7\"", 0),
+    ("siteCode:site8 status:ACTIVE", 0),
+    ("name:\"Golden customers 8\"", 1),
+    ("name.EN:\"Golden customers 8\"", 1),
+    ("name.de:(\"Goldene Kunden 8\",\"Goldene Kunden 9\")", 1),
+    ("name.en:\"Goldene Kunden 8\"", 0),
     ("name:nobody", 0),
-    ("name:~customers 77777$", -1),
     ("name:(~customers 77777$)", 1),
-    ("name.en:(~^Golden customers 777)", 111),
+    ("name.en:(~^Golden customers 777)", 13),
     ("name.de:(~(?i)KUNDEN 4242$)", 1),
     ("name:~xyz", 0),
     ("name.fr:exists", 0),
@@ -82,7 +81,8 @@ fn segment(n: usize) -> Segment {
         },
     });
     if n % 1000 != 0 {
-        document["description"] = json!({ "en": format!("Number {n} of all, who bought something within the last {} days", n % 90) });
+        document["description"] =
+            json!({ "en": format!("Number {n} of all, who bought something within the last {} days", n % 90) });
     }
     if n % 10 == 0 {
         document["validity"] = json!({ "from": instant(YEAR_2024), "to": instant(YEAR_2025) });
@@ -93,7 +93,9 @@ fn segment(n: usize) -> Segment {
 /// The plan of a statement, one line per row.
 async fn explained(connection: &mut PgConnection, select: &str, filter: &str, sort: Option<&str>) -> String {
     let query = Query::parse(filter).expect(filter);
-    let mut sql = QueryBuilder::<Postgres>::new(format!("explain (analyze, buffers) select {select} from segment s where s.tenant = "));
+    let mut sql = QueryBuilder::<Postgres>::new(format!(
+        "explain (analyze, buffers) select {select} from segment s where s.tenant = "
+    ));
     sql.push_bind("acme");
     sql::push_filter(&mut sql, Resource::Segment, &query);
     if let Some(sort) = sort {
@@ -107,7 +109,9 @@ async fn explained(connection: &mut PgConnection, select: &str, filter: &str, so
 #[tokio::test]
 async fn no_promised_filter_reads_the_whole_table() {
     let mut connection = database::connect().await;
+    let started = std::time::Instant::now();
     fill(&mut connection).await;
+    eprintln!("filled {:?}", started.elapsed());
     for (filter, rows) in FILTERS {
         let page = explained(&mut connection, "s.doc", filter, Some("")).await;
         let count = explained(&mut connection, "count(*)", filter, None).await;
