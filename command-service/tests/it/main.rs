@@ -1,3 +1,4 @@
 //! The command service from outside.
 
 mod architecture;
+mod samples;
