@@ -57,7 +57,11 @@ fn database(error: sqlx::Error) -> ApiError {
     match (&error, class) {
         (sqlx::Error::Database(_), "22" | "54") => {
             tracing::warn!(%error, "the database refused a filter");
-            ApiError::invalid_parameter("q", "limit", "the filter or the order is beyond what the database can evaluate")
+            ApiError::invalid_parameter(
+                "q",
+                "limit",
+                "the filter or the order is beyond what the database can evaluate",
+            )
         }
         (sqlx::Error::Database(_), "57") if code == "57014" => {
             ApiError::unavailable("unavailable", "the query took too long", 1)

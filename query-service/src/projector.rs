@@ -75,6 +75,11 @@ impl<L: EventLog> Projector<L> {
         self.health.clone()
     }
 
+    /// Only looks how far other processes have projected, until dropped.
+    pub async fn watch(self) {
+        watch::run_alone(self.log, self.pool, self.progress, self.health, self.clock).await;
+    }
+
     /// Projects until dropped. It can be dropped at any time: what is not committed will be read again.
     pub async fn run(self) {
         let database = (*self.pool.connect_options()).clone();

@@ -49,7 +49,11 @@ impl Question {
         let mut products = Vec::new();
         for (place, item) in array(&body, "items")?.iter().enumerate() {
             let Some(id) = item.get("id").and_then(Value::as_str) else {
-                return Err(invalid_member(format!("items[{place}].id"), "required", "every item is an object with an id"));
+                return Err(invalid_member(
+                    format!("items[{place}].id"),
+                    "required",
+                    "every item is an object with an id",
+                ));
             };
             products.extend(ItemId::parse(id).ok().filter(|id| seen.insert(id.clone())));
         }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use shared::log::Partition;
+use shared::{http::health::Check, log::Partition};
 
 /// What the projection of one partition is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum State {
     Starting,
     /// Another process projects it.
     Standby,
+    /// Applying what the log held when it began; the views show less than they should.
+    CatchingUp,
     /// Applying records as they come.
     Following,
     /// Something is in the way that may pass; it goes on by itself.
@@ -27,6 +29,7 @@ impl fmt::Display for State {
         match self {
             Self::Starting => f.write_str("starting"),
             Self::Standby => f.write_str("projected elsewhere"),
+            Self::CatchingUp => f.write_str("catching up"),
             Self::Following => f.write_str("following"),
             Self::Interrupted(why) => write!(f, "interrupted: {why}"),
             Self::Stopped(why) => write!(f, "stopped: {why}"),
@@ -52,9 +55,20 @@ impl Health {
 
     /// The partitions whose views fall behind, and why; the service is ready when there are none.
     pub fn problems(&self) -> Vec<String> {
-        let bad = |state: &State| matches!(state, State::Starting | State::Interrupted(_) | State::Stopped(_));
-        let states = self.states().into_iter().filter(|(_, state)| bad(state));
-        states.map(|(partition, state)| format!("partition {partition} {state}")).collect()
+        let is_good = |state: &State| matches!(state, State::Following | State::Standby);
+        let bad = self.states().into_iter().filter(|(_, state)| !is_good(state));
+        bad.map(|(partition, state)| format!("partition {partition} {state}")).collect()
+    }
+
+    /// For `/health/ready`.
+    pub fn check(&self) -> Check {
+        let problems = self.problems();
+        let check = Check::new("views", problems.is_empty());
+        if problems.is_empty() { check } else { check.with_message(problems.join("; ")) }
+    }
+
+    pub(super) fn get(&self, partition: Partition) -> State {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()].clone()
     }
 
     pub(super) fn set(&self, partition: Partition, state: State) {

@@ -25,12 +25,14 @@ pub async fn load(
     partitions: u16,
 ) -> Result<Acceptance, sqlx::Error> {
     let fresh = Acceptance::new(partition, partitions);
-    sqlx::query("insert into projection (partition, next_offset, acceptance) values ($1, $2, $3) on conflict do nothing")
-        .bind(column(partition))
-        .bind(fresh.next_offset())
-        .bind(Json(&fresh))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "insert into projection (partition, next_offset, acceptance) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(column(partition))
+    .bind(fresh.next_offset())
+    .bind(Json(&fresh))
+    .execute(&mut *connection)
+    .await?;
     let stored: Json<Acceptance> = sqlx::query_scalar("select acceptance from projection where partition = $1")
         .bind(column(partition))
         .fetch_one(connection)

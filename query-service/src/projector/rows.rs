@@ -103,7 +103,9 @@ impl Rows {
             }
             match change.document {
                 DocumentChange::Untouched => {}
-                DocumentChange::Created(segment, incarnation) => rows.created.push(&key, &segment, Some(incarnation))?,
+                DocumentChange::Created(segment, incarnation) => {
+                    rows.created.push(&key, &segment, Some(incarnation))?
+                }
                 DocumentChange::Changed(segment) => rows.changed.push(&key, &segment, None)?,
                 DocumentChange::Gone => rows.gone.push(&key),
             }
@@ -145,7 +147,12 @@ impl ItemKeys {
 }
 
 impl SegmentRows {
-    fn push(&mut self, key: &SegmentKey, segment: &Segment, incarnation: Option<Incarnation>) -> serde_json::Result<()> {
+    fn push(
+        &mut self,
+        key: &SegmentKey,
+        segment: &Segment,
+        incarnation: Option<Incarnation>,
+    ) -> serde_json::Result<()> {
         let columns = SegmentColumns::of(segment);
         let validity = segment.validity.unwrap_or_default();
         self.doc.push(serde_json::to_string(segment)?);

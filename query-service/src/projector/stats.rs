@@ -34,7 +34,8 @@ pub fn ignored(partition: Partition, reasons: &[Ignored]) {
             Ignored::Duplicate => "duplicate",
             Ignored::Gap => "gap",
         };
-        metrics::counter!("projection_ignored_total", "partition" => partition.to_string(), "reason" => name).increment(1);
+        metrics::counter!("projection_ignored_total", "partition" => partition.to_string(), "reason" => name)
+            .increment(1);
     }
 }
 

@@ -19,6 +19,19 @@ use crate::progress::Progress;
 
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Looks at a log that other processes project, until dropped; whether the database answers is all the health there is.
+pub async fn run_alone<L: EventLog>(log: L, pool: PgPool, progress: Progress, health: Health, clock: SharedClock) {
+    let judge = async {
+        loop {
+            let answered = sqlx::query("select from projection limit 1").execute(&pool).await;
+            let state = answered.err().map_or(State::Standby, |error| State::Interrupted(error.to_string()));
+            (0..log.partitions()).for_each(|number| health.set(Partition::new(number), state.clone()));
+            time::sleep(EVERY).await;
+        }
+    };
+    tokio::join!(judge, run(log.clone(), pool.clone(), progress, health.clone(), clock));
+}
+
 /// Looks until dropped.
 pub async fn run<L: EventLog>(log: L, pool: PgPool, progress: Progress, health: Health, clock: SharedClock) {
     let mut behind_since: Vec<Option<Timestamp>> = vec![None; usize::from(log.partitions())];
@@ -45,6 +58,10 @@ pub async fn run<L: EventLog>(log: L, pool: PgPool, progress: Progress, health: 
 async fn missing<L: EventLog>(log: &L, progress: &Progress, partition: Partition) -> Result<Offset, LogError> {
     let end = log.end(partition).await?;
     let next = progress.next_offset(partition).unwrap_or(0);
-    let has_all = next > 0 && end <= log.end_after(next - 1);
-    Ok(if has_all { 0 } else { end - next })
+    Ok(if is_all(log, next, end) { 0 } else { end - next })
+}
+
+/// Whether who reads `next` next has read everything before `end`. An end may lie behind offsets that hold no record.
+pub fn is_all<L: EventLog>(log: &L, next: Offset, end: Offset) -> bool {
+    end <= if next > 0 { log.end_after(next - 1) } else { 0 }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use shared::log::{EventLog, Partition};
+use shared::log::{EventLog, Offset, Partition};
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{self, Instant};
 
@@ -18,6 +18,7 @@ use super::{
     position::{self, Outrun, column},
     rows::Rows,
     stats, tables,
+    watch::is_all,
 };
 use crate::progress::Progress;
 
@@ -71,26 +72,26 @@ impl<L: EventLog> Worker<L> {
                 self.health.set(self.partition, State::Standby);
                 time::sleep(TRY_LOCK_EVERY).await;
             }
-            let batch = self.begin(&mut connection).await?;
-            Ok((connection, batch))
+            let (batch, end) = self.begin(&mut connection).await?;
+            Ok((connection, batch, end))
         };
-        let (mut connection, batch) = match prepared.await {
+        let (mut connection, batch, end) = match prepared.await {
             Ok(prepared) => prepared,
             Err(failure) => return failure,
         };
-        self.health.set(self.partition, State::Following);
         let tail = self.log.tail(vec![(self.partition, batch.acceptance.next_offset())]);
         let mut feed = Feed::new(tail, batch);
         loop {
-            if let Err(failure) = self.advance(&mut connection, &mut feed).await {
-                return failure;
+            match self.advance(&mut connection, &mut feed).await {
+                Ok(next_offset) => self.judge(next_offset, end),
+                Err(failure) => return failure,
             }
             pause.reset();
         }
     }
 
-    /// Where to go on from.
-    async fn begin(&self, connection: &mut PgConnection) -> Result<Batch, Failure> {
+    /// Where to go on from, and the end of the log at present.
+    async fn begin(&self, connection: &mut PgConnection) -> Result<(Batch, Offset), Failure> {
         let epoch = self.progress.epoch();
         let acceptance = position::load(connection, self.partition, self.log.partitions()).await?;
         let (projected, end) = (acceptance.next_offset(), self.log.end(self.partition).await?);
@@ -98,16 +99,26 @@ impl<L: EventLog> Worker<L> {
             return Err(Failure::ForeignLog { projected, end });
         }
         tracing::info!(partition = self.partition.number(), next_offset = projected, end, "projecting");
+        self.health.set(self.partition, State::CatchingUp);
+        self.judge(projected, end);
         self.progress.publish(epoch, self.partition, projected);
-        Ok(Batch::after(acceptance, self.options.batch_records.max(1)))
+        Ok((Batch::after(acceptance, self.options.batch_records.max(1)), end))
     }
 
-    /// Applies what the feed holds, or waits for something to apply.
-    async fn advance<S: Tail>(&self, connection: &mut PgConnection, feed: &mut Feed<S>) -> Result<(), Failure> {
+    /// The views have caught up once they show what the log held in the beginning.
+    fn judge(&self, next_offset: Offset, end: Offset) {
+        if self.health.get(self.partition) == State::CatchingUp && is_all(&self.log, next_offset, end) {
+            self.health.set(self.partition, State::Following);
+        }
+    }
+
+    /// Applies what the feed holds, or waits for something to apply; where the views stand then.
+    async fn advance<S: Tail>(&self, connection: &mut PgConnection, feed: &mut Feed<S>) -> Result<Offset, Failure> {
         while time::timeout(PROBE_EVERY, feed.begin()).await.is_err() {
             connection.ping().await?;
         }
         let batch = feed.take()?;
+        let applied_to = batch.acceptance.next_offset();
         self.progress.set_pending(self.partition, batch.oldest);
         {
             let applied = self.apply(connection, batch);
@@ -120,7 +131,7 @@ impl<L: EventLog> Worker<L> {
             }
         }
         self.progress.set_pending(self.partition, feed.oldest());
-        Ok(())
+        Ok(applied_to)
     }
 
     /// One transaction: the rows and the offset.

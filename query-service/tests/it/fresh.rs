@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::json;
-use sqlx::Connection as _;
 use shared::{
     consistency::{Acknowledged, CONSISTENCY_TOKEN, Positions},
     ids::Tenant,
     log::Partition,
 };
+use sqlx::Connection as _;
 
 use crate::api::{Api, Sent as _};
 
@@ -44,7 +44,8 @@ async fn a_view_that_does_not_get_there_is_refused_or_marked() {
     assert_eq!(refused.body["details"]["type"], "stale-view");
     assert_eq!(refused.header("Retry-After"), Some("1"));
 
-    let lenient = api.get("").header(CONSISTENCY_TOKEN, &token).header("Prefer", "wait=0, handling=lenient").answer().await;
+    let lenient =
+        api.get("").header(CONSISTENCY_TOKEN, &token).header("Prefer", "wait=0, handling=lenient").answer().await;
     assert_eq!((lenient.status, lenient.header("X-Consistency")), (StatusCode::OK, Some("stale")));
     assert_eq!(lenient.ids(), ["g1"]);
     assert_eq!(api.get("/g1").answer().await.header("X-Consistency"), None);

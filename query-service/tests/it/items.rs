@@ -28,7 +28,9 @@ async fn rows(api: &Api, rest: &str) -> Vec<String> {
 }
 
 fn names(body: &Value) -> Vec<String> {
-    let name = |row: &Value| format!("{}/{}", row["segmentId"].as_str().expect("text"), row["item"]["id"].as_str().expect("text"));
+    let name = |row: &Value| {
+        format!("{}/{}", row["segmentId"].as_str().expect("text"), row["item"]["id"].as_str().expect("text"))
+    };
     body.as_array().expect("an array").iter().map(name).collect()
 }
 
@@ -56,12 +58,17 @@ async fn an_assignment_is_answered_with_all_that_is_known_of_it() {
 #[tokio::test]
 async fn x07_x13_unknown_assignments_are_not_found_and_unknown_types_refused() {
     let api = with_items().await;
-    for rest in ["/g1/items/PRODUCT/nope", "/g1/items/CATEGORY/p1", "/nope/items/PRODUCT/p1", "/g1/items/PRODUCT/a%2Fb"] {
+    for rest in ["/g1/items/PRODUCT/nope", "/g1/items/CATEGORY/p1", "/nope/items/PRODUCT/p1", "/g1/items/PRODUCT/a%2Fb"]
+    {
         assert_eq!(api.get(rest).answer().await.status, StatusCode::NOT_FOUND, "{rest}");
     }
     for kind in ["product", "SERVICE", "PRODUCT%20"] {
         let answer = api.get(&format!("/g1/items/{kind}/p1")).answer().await;
-        assert_eq!((answer.status, &answer.body["details"]["field"]), (StatusCode::BAD_REQUEST, &json!("type")), "{kind}");
+        assert_eq!(
+            (answer.status, &answer.body["details"]["field"]),
+            (StatusCode::BAD_REQUEST, &json!("type")),
+            "{kind}"
+        );
     }
 }
 

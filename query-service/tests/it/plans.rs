@@ -31,13 +31,23 @@ impl Tables {
     /// How often either table was read whole. There is one connection, so its own statistics are all there is.
     async fn whole_reads(&self) -> i64 {
         sqlx::query("select pg_stat_force_next_flush()").execute(&self.pool).await.expect("flushed");
-        sqlx::query_scalar("select sum(seq_scan)::bigint from pg_stat_user_tables where relname in ('segment', 'item_assignment')")
-            .fetch_one(&self.pool)
-            .await
-            .expect("a number")
+        sqlx::query_scalar(
+            "select sum(seq_scan)::bigint from pg_stat_user_tables where relname in ('segment', 'item_assignment')",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .expect("a number")
     }
 
-    async fn items(&self, segment_id: Option<&str>, site_code: Option<&str>, only_active: bool, q: &str, sort: &str, count: bool) {
+    async fn items(
+        &self,
+        segment_id: Option<&str>,
+        site_code: Option<&str>,
+        only_active: bool,
+        q: &str,
+        sort: &str,
+        count: bool,
+    ) {
         let segment_id = segment_id.map(|id| SegmentId::parse(id).expect("an id"));
         let wanted = items::Wanted {
             tenant: &self.tenant,

@@ -10,7 +10,10 @@ use query_service::{
 use serde_json::{Value, json};
 use shared::{
     ids::{ItemType, SegmentId, Tenant},
-    log::{Partition, memory::{Health, MemLog}},
+    log::{
+        Partition,
+        memory::{Health, MemLog},
+    },
 };
 
 use crate::{
@@ -66,12 +69,24 @@ async fn tell(story: &mut Story, step: Step) {
         Step::Put(segment, salt) => {
             let (tenant, id) = name(segment);
             let status = ["ACTIVE", "INACTIVE"][usize::from(salt) % 2];
-            story.put(tenant, &id, json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt } })).await;
+            story
+                .put(
+                    tenant,
+                    &id,
+                    json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt } }),
+                )
+                .await;
         }
         Step::Patch(segment, salt) => {
             let (tenant, id) = name(segment);
             if story.items_of(tenant, &id).is_some() {
-                story.patch(tenant, &id, json!({ "name": { "en": "patched" }, "description": { "de": format!("d{salt}") } })).await;
+                story
+                    .patch(
+                        tenant,
+                        &id,
+                        json!({ "name": { "en": "patched" }, "description": { "de": format!("d{salt}") } }),
+                    )
+                    .await;
             }
         }
         Step::Delete(segment) => {
@@ -102,9 +117,11 @@ async fn tell(story: &mut Story, step: Step) {
 /// a crash, the same log makes the same views, and they are what the commands say.
 #[test]
 fn the_same_log_makes_the_same_views_in_batches_of_any_size() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let views = runtime.block_on(Views::empty());
-    let mut runner = TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
     let histories = (steps(), 2..40_usize, 0..4_u64);
     let result = runner.run(&histories, |(steps, batch_records, bury_from)| {
         runtime.block_on(async {
@@ -139,7 +156,8 @@ async fn crashes_and_lost_connections_neither_lose_nor_repeat_anything() {
     let mut story = Story::begin(&log).await;
     for round in 0..25_u8 {
         // Two at once: each partition is projected by whoever has its lock.
-        let projections = [views.project(&log), views.project_with(&log, Options { batch_records: 3, ..Options::default() })];
+        let projections =
+            [views.project(&log), views.project_with(&log, Options { batch_records: 3, ..Options::default() })];
         for step in 0..12_u8 {
             let salt = round.wrapping_mul(31).wrapping_add(step);
             let kind = [Step::Put(salt % 6, salt), Step::Assign(salt % 6, salt % 4, true), Step::Patch(salt % 6, salt)];
@@ -265,7 +283,10 @@ async fn a_record_that_cannot_be_applied_stops_its_partition_and_no_other() {
     .await;
     let others = story.end().await.iter().filter(|(partition, _)| *partition != sick).collect();
     views.reach(&others).await;
-    assert_eq!(views.progress.next_offset(sick), good.iter().find(|(partition, _)| *partition == sick).map(|(_, next)| next));
+    assert_eq!(
+        views.progress.next_offset(sick),
+        good.iter().find(|(partition, _)| *partition == sick).map(|(_, next)| next)
+    );
     assert_eq!(projection.health.problems().len(), 1, "{:?}", projection.health.problems());
 }
 
@@ -308,4 +329,18 @@ async fn views_that_were_dropped_come_back_equal() {
     let _projection = views.project(&log);
     views.catch_up(&story).await;
     assert_eq!(views.checksum().await, before);
+}
+
+#[tokio::test]
+async fn the_views_are_ready_once_they_have_caught_up() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    story.put_all("acme", (0..3_000).map(|n| (format!("s{n}"), json!({ "name": { "en": "n" } })))).await;
+    let projection = views.project(&log);
+    assert!(!projection.health.check().ready);
+    eventually("ready", async || projection.health.check().ready).await;
+    assert_eq!(views.count("select count(*) from segment").await, 3_000);
+    let elsewhere = views.project(&log);
+    eventually("ready, projected elsewhere", async || elsewhere.health.check().ready).await;
+    assert!(elsewhere.health.states().iter().all(|(_, state)| *state == State::Standby));
 }

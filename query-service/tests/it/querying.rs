@@ -17,7 +17,9 @@ async fn three_segments() -> Api {
     let g2 = json!({ "name": { "de": "Goldstück" }, "mixins": { "m": { "flag": "true", "n": 20.0 } } });
     api.story.put("acme", "g2", g2).await;
     for _ in 0..3 {
-        api.story.put("acme", "g3", json!({ "name": { "en": "Silver" }, "siteCode": "other", "status": "ACTIVE" })).await;
+        api.story
+            .put("acme", "g3", json!({ "name": { "en": "Silver" }, "siteCode": "other", "status": "ACTIVE" }))
+            .await;
     }
     api.catch_up().await;
     api

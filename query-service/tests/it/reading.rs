@@ -15,7 +15,8 @@ fn golden() -> Value {
 
 async fn with_segments(count: usize) -> Api {
     let mut api = Api::start().await;
-    let segments = (0..count).map(|number| (format!("s{number:03}"), json!({ "name": { "en": format!("n{number}") } })));
+    let segments =
+        (0..count).map(|number| (format!("s{number:03}"), json!({ "name": { "en": format!("n{number}") } })));
     let token = api.story.put_all("acme", segments).await;
     api.reach(&token).await;
     api
@@ -175,7 +176,8 @@ async fn s01_to_s04_search_is_list_with_the_filter_in_the_body() {
     let long = format!("id:(a,{})", ids.join(","));
     assert!(long.len() > 17_000);
     assert_eq!(api.post("/search", &json!({ "q": long })).answer().await.ids(), ["a"], "S04");
-    let paged = api.post("/search?pageSize=1&pageNumber=2&sort=id:desc&fields=id", &json!({})).header("X-Total-Count", "true");
+    let paged =
+        api.post("/search?pageSize=1&pageNumber=2&sort=id:desc&fields=id", &json!({})).header("X-Total-Count", "true");
     let paged = paged.answer().await;
     assert_eq!((paged.body.clone(), paged.header("X-Total-Count")), (json!([{ "id": "b" }]), Some("3")), "S04 paging");
 }
@@ -207,7 +209,11 @@ async fn a05_a09_o07_o08_scopes_decide_what_is_seen() {
     api.story.put("acme", "g1", golden()).await;
     api.catch_up().await;
     let as_caller = async |method: Method, rest: &str, scopes: &str, customer: Option<&str>| {
-        api.request(method, "acme", rest).header("X-Total-Count", "true").headers(bearer(&api.token(scopes, customer))).answer().await
+        api.request(method, "acme", rest)
+            .header("X-Total-Count", "true")
+            .headers(bearer(&api.token(scopes, customer)))
+            .answer()
+            .await
     };
     assert_eq!(as_caller(Method::GET, "", MANAGE, None).await.status, StatusCode::FORBIDDEN, "A05");
     for (scopes, customer) in [(OWN, Some("c1")), (OWN, None)] {

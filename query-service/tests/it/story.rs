@@ -8,11 +8,15 @@ use shared::{
     consistency::Positions,
     document::{Metadata, Mixins, Segment},
     events::{
-        Actor, AssignmentCounts, CommandStamp, Envelope, Event, ItemAssigned, ItemUnassigned, SegmentCreated, SegmentDeleted,
-        SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
+        Actor, AssignmentCounts, CommandStamp, Envelope, Event, ItemAssigned, ItemUnassigned, SegmentCreated,
+        SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
     },
     ids::{ItemId, ItemRef, ItemType, SegmentId, SegmentKey, Tenant},
-    log::{Acceptance, EventLog, NewRecord, Partition, Record, WriterName, memory::{MemLog, MemWriter}, partition_of},
+    log::{
+        Acceptance, EventLog, NewRecord, Partition, Record, WriterName,
+        memory::{MemLog, MemWriter},
+        partition_of,
+    },
 };
 use uuid::Uuid;
 
@@ -79,7 +83,9 @@ impl Story {
 
     /// Replaces one member.
     pub async fn patch(&mut self, tenant: &str, id: &str, body: Value) -> Positions {
-        let Event::SegmentReplaced(replaced) = self.put_event(&key(tenant, id), body) else { panic!("{id} does not exist") };
+        let Event::SegmentReplaced(replaced) = self.put_event(&key(tenant, id), body) else {
+            panic!("{id} does not exist")
+        };
         let SegmentReplaced { segment, previous_version } = replaced;
         let event = Event::SegmentPatched(SegmentPatched { patch: Vec::new(), segment, previous_version });
         self.tell(tenant, vec![event]).await
@@ -98,7 +104,14 @@ impl Story {
     }
 
     /// Assigns items of one type, or replaces their assignments.
-    pub async fn assign(&mut self, tenant: &str, id: &str, kind: ItemType, items: &[&str], mixins: Option<Value>) -> Positions {
+    pub async fn assign(
+        &mut self,
+        tenant: &str,
+        id: &str,
+        kind: ItemType,
+        items: &[&str],
+        mixins: Option<Value>,
+    ) -> Positions {
         let key = key(tenant, id);
         let events = items.iter().map(|item| self.assign_event(&key, kind, item, mixins.clone())).collect();
         self.tell(tenant, events).await
@@ -193,7 +206,14 @@ impl Story {
         let metadata = next_version(known.items.get(&item), now);
         let created = known.items.insert(item.clone(), metadata.clone()).is_none();
         let mixins: Option<Mixins> = mixins.map(|mixins| mixins.as_object().expect("an object").clone());
-        Event::ItemAssigned(ItemAssigned { segment_id: key.id.clone(), item_type: kind, item_id: item.id, mixins, metadata, created })
+        Event::ItemAssigned(ItemAssigned {
+            segment_id: key.id.clone(),
+            item_type: kind,
+            item_id: item.id,
+            mixins,
+            metadata,
+            created,
+        })
     }
 
     /// Appends events; returns the token that the writes would answer with.
@@ -202,7 +222,8 @@ impl Story {
         let mut batch = Vec::new();
         let mut positions = Positions::default();
         for event in events {
-            let partition = partition_of(&SegmentKey::new(tenant.clone(), event.segment_id().clone()), self.log.partitions());
+            let partition =
+                partition_of(&SegmentKey::new(tenant.clone(), event.segment_id().clone()), self.log.partitions());
             let record = self.seal(partition, &tenant, event);
             batch.push((partition, record));
         }

@@ -67,7 +67,10 @@ impl Views {
 
     /// Forgets everything, as if the tables had just been made.
     pub async fn clear(&self) {
-        sqlx::query("truncate segment, item_assignment, buried, projection").execute(&self.pool).await.expect("emptied");
+        sqlx::query("truncate segment, item_assignment, buried, projection")
+            .execute(&self.pool)
+            .await
+            .expect("emptied");
         let mut connection = self.pool.acquire().await.expect("a connection");
         self.progress.relearn(&mut connection).await.expect("the database answers");
     }

@@ -1,0 +1,62 @@
+//! The query side put together: views, projector, and what the handlers need. Its own program and the all-in-one both begin
+//! here.
+
+use std::{future::Future, sync::Arc};
+
+use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog};
+
+use crate::{
+    http::App,
+    progress::Progress,
+    projector::{Health, Options, Projector},
+    views::{self, Database, OpenError},
+};
+
+/// What may be set about the query side.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the views are.
+    pub database: Database,
+    /// How this process projects; none: it leaves that to others.
+    pub projector: Option<Options>,
+    /// The language of texts that are not there in the one asked for.
+    pub default_language: String,
+}
+
+/// The query side, ready to be served.
+#[derive(Debug)]
+pub struct Service<W> {
+    /// For [`crate::http::routes`].
+    pub app: App,
+    /// For readiness.
+    pub health: Health,
+    /// To be polled as long as the service runs; it never ends by itself and can be dropped at any time.
+    pub work: W,
+}
+
+/// Opens the views of a log. `acknowledged` is what the command side of the same process has answered, if it has one.
+///
+/// # Errors
+/// When the database cannot be reached, or its tables cannot be made.
+pub async fn open<L: EventLog>(
+    log: L,
+    settings: &Settings,
+    acknowledged: Option<Acknowledged>,
+    clock: SharedClock,
+) -> Result<Service<impl Future<Output = ()> + Send + 'static>, OpenError> {
+    let progress = Progress::new(log.partitions());
+    let pool = views::open(&settings.database, progress.clone()).await?;
+    let options = settings.projector.unwrap_or_default();
+    let projector = Projector::new(log, pool.clone(), progress.clone(), Arc::clone(&clock), options);
+    let health = projector.health();
+    let projects = settings.projector.is_some();
+    let work = async move {
+        if projects {
+            projector.run().await;
+        } else {
+            projector.watch().await;
+        }
+    };
+    let default_language = settings.default_language.clone();
+    Ok(Service { app: App { pool, progress, acknowledged, clock, default_language }, health, work })
+}
