@@ -4,6 +4,7 @@
 //! [`memory`] (tests and simulation), `local` (one machine, SQLite) and `kafka`. One contract test suite runs against all.
 
 mod acceptance;
+pub mod kafka;
 pub mod local;
 pub mod memory;
 mod partition;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 use shared::{
     events::Headers,
-    log::{EventLog, MAX_RECORD_BYTES, NewRecord, Partition, Record},
+    log::{EventLog, MAX_RECORD_BYTES, NewRecord, Partition, Record, WriterName},
 };
 
 use crate::records::{P0, P1, P2, PARTITIONS, everything, from_the_start, name, record, take, text, texts};
@@ -16,6 +16,11 @@ pub trait Site: Sized {
 
     /// A new log of [`PARTITIONS`] partitions; none if this kind cannot be had here.
     async fn fresh() -> Option<(Self, Self::Log)>;
+
+    /// A name of a writer that is no other test's.
+    fn writer(&self, text: &str) -> WriterName {
+        name(text)
+    }
 
     /// The same log as the next process finds it.
     async fn again(&self, log: Self::Log) -> Self::Log;
@@ -56,9 +61,9 @@ macro_rules! contract {
     };
 }
 
-pub async fn what_is_appended_is_read_back_in_order<S: Site>(_: &S, log: S::Log) {
+pub async fn what_is_appended_is_read_back_in_order<S: Site>(site: &S, log: S::Log) {
     assert_eq!(log.partitions(), PARTITIONS);
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     let mut sent: BTreeMap<Partition, Vec<NewRecord>> = BTreeMap::new();
     for round in 0..10 {
         let batch: Vec<_> = (0..20)
@@ -90,18 +95,18 @@ pub async fn a_new_log_is_empty<S: Site>(_: &S, log: S::Log) {
     }
 }
 
-pub async fn an_empty_batch_appends_nothing<S: Site>(_: &S, log: S::Log) {
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn an_empty_batch_appends_nothing<S: Site>(site: &S, log: S::Log) {
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, Vec::new()).await.expect("an append of nothing");
     assert_eq!(log.end(P0).await.expect("an end"), 0);
     log.append(&mut writer, vec![(P0, record("one"))]).await.expect("an append");
     assert_eq!(texts(&everything(&log, P0).await), ["one"]);
 }
 
-pub async fn a_fenced_handle_appends_nothing_more<S: Site>(_: &S, log: S::Log) {
-    let mut old = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_fenced_handle_appends_nothing_more<S: Site>(site: &S, log: S::Log) {
+    let mut old = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut old, vec![(P0, record("before")), (P1, record("before"))]).await.expect("an append");
-    log.fence(&name("a"), vec![(P0, record("stop")), (P1, record("stop"))]).await.expect("a fence");
+    log.fence(&site.writer("a"), vec![(P0, record("stop")), (P1, record("stop"))]).await.expect("a fence");
     log.append(&mut old, vec![(P0, record("zombie")), (P1, record("zombie")), (P2, record("zombie"))])
         .await
         .expect_err("a fenced handle");
@@ -111,27 +116,27 @@ pub async fn a_fenced_handle_appends_nothing_more<S: Site>(_: &S, log: S::Log) {
     assert!(everything(&log, P2).await.is_empty());
 }
 
-pub async fn a_new_handle_voids_the_older_one_of_its_name<S: Site>(_: &S, log: S::Log) {
-    let mut old = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_new_handle_voids_the_older_one_of_its_name<S: Site>(site: &S, log: S::Log) {
+    let mut old = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut old, vec![(P0, record("old"))]).await.expect("an append");
-    let mut new = log.open_writer(&name("a")).await.expect("a second writer");
+    let mut new = log.open_writer(&site.writer("a")).await.expect("a second writer");
     log.append(&mut old, vec![(P0, record("zombie"))]).await.expect_err("the older handle");
     log.append(&mut new, vec![(P0, record("new"))]).await.expect("an append");
     assert_eq!(texts(&everything(&log, P0).await), ["old", "new"]);
 }
 
-pub async fn a_fenced_name_can_be_opened_again<S: Site>(_: &S, log: S::Log) {
-    log.fence(&name("a"), vec![(P0, record("stop of a writer never seen"))]).await.expect("a fence");
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_fenced_name_can_be_opened_again<S: Site>(site: &S, log: S::Log) {
+    log.fence(&site.writer("a"), vec![(P0, record("stop of a writer never seen"))]).await.expect("a fence");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, vec![(P0, record("one"))]).await.expect("an append");
-    log.fence(&name("a"), Vec::new()).await.expect("a fence without stops");
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    log.fence(&site.writer("a"), Vec::new()).await.expect("a fence without stops");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, vec![(P0, record("two"))]).await.expect("an append");
     assert_eq!(texts(&everything(&log, P0).await), ["stop of a writer never seen", "one", "two"]);
 }
 
-pub async fn a_stop_comes_after_all_of_the_stopped_writer<S: Site>(_: &S, log: S::Log) {
-    let mut old = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_stop_comes_after_all_of_the_stopped_writer<S: Site>(site: &S, log: S::Log) {
+    let mut old = log.open_writer(&site.writer("a")).await.expect("a writer");
     let writing = tokio::spawn({
         let log = log.clone();
         async move {
@@ -144,7 +149,7 @@ pub async fn a_stop_comes_after_all_of_the_stopped_writer<S: Site>(_: &S, log: S
     });
     // Into the middle of its work.
     take(&mut log.tail(vec![(P0, 0)]), 10).await;
-    log.fence(&name("a"), vec![(P0, record("stop")), (P1, record("stop"))]).await.expect("a fence");
+    log.fence(&site.writer("a"), vec![(P0, record("stop")), (P1, record("stop"))]).await.expect("a fence");
     let acknowledged: usize = writing.await.expect("the writer ends when it is fenced");
     for partition in [P0, P1] {
         let records = texts(&everything(&log, partition).await);
@@ -154,11 +159,11 @@ pub async fn a_stop_comes_after_all_of_the_stopped_writer<S: Site>(_: &S, log: S
     }
 }
 
-pub async fn writers_of_other_names_do_not_disturb_each_other<S: Site>(_: &S, log: S::Log) {
+pub async fn writers_of_other_names_do_not_disturb_each_other<S: Site>(site: &S, log: S::Log) {
     let write = |who: &'static str| {
         let log = log.clone();
         async move {
-            let mut writer = log.open_writer(&name(who)).await.expect("a writer");
+            let mut writer = log.open_writer(&site.writer(who)).await.expect("a writer");
             for count in 0..20 {
                 let batch = vec![(P0, record(&format!("{who}{count:02}"))), (P1, record(who))];
                 log.append(&mut writer, batch).await.expect("an append");
@@ -174,8 +179,8 @@ pub async fn writers_of_other_names_do_not_disturb_each_other<S: Site>(_: &S, lo
     }
 }
 
-pub async fn a_tail_starts_at_the_given_offsets<S: Site>(_: &S, log: S::Log) {
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_tail_starts_at_the_given_offsets<S: Site>(site: &S, log: S::Log) {
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     for round in 0..5 {
         let text = round.to_string();
         log.append(&mut writer, [P0, P1, P2].map(|partition| (partition, record(&text))).to_vec())
@@ -199,8 +204,8 @@ pub async fn a_tail_starts_at_the_given_offsets<S: Site>(_: &S, log: S::Log) {
     assert_eq!(texts(&take(&mut tail, 1).await), ["more"]);
 }
 
-pub async fn a_tail_of_one_partition_yields_no_other<S: Site>(_: &S, log: S::Log) {
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_tail_of_one_partition_yields_no_other<S: Site>(site: &S, log: S::Log) {
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     let mut tail = log.tail(vec![(P1, 0)]);
     for round in 0..3 {
         let others = [(P0, record("not this")), (P1, record(&format!("this {round}"))), (P2, record("nor this"))];
@@ -211,11 +216,11 @@ pub async fn a_tail_of_one_partition_yields_no_other<S: Site>(_: &S, log: S::Log
     assert_eq!(texts(&take(&mut tail, 4).await), ["this 0", "this 1", "this 2", "this 3"]);
 }
 
-pub async fn a_tail_that_waits_gets_what_comes<S: Site>(_: &S, log: S::Log) {
+pub async fn a_tail_that_waits_gets_what_comes<S: Site>(site: &S, log: S::Log) {
     let mut tail = log.tail(from_the_start());
     let idle = tokio::time::timeout(std::time::Duration::from_millis(300), tail.next()).await;
     assert!(idle.is_err(), "nothing is there yet");
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     for round in 0..20 {
         let text = round.to_string();
         log.append(&mut writer, vec![(Partition::new(round % 3), record(&text))]).await.expect("an append");
@@ -223,7 +228,7 @@ pub async fn a_tail_that_waits_gets_what_comes<S: Site>(_: &S, log: S::Log) {
     }
 }
 
-pub async fn many_tails_read_the_same<S: Site>(_: &S, log: S::Log) {
+pub async fn many_tails_read_the_same<S: Site>(site: &S, log: S::Log) {
     let mut readers = Vec::new();
     for _ in 0..8 {
         let mut tail = log.tail(from_the_start());
@@ -233,7 +238,7 @@ pub async fn many_tails_read_the_same<S: Site>(_: &S, log: S::Log) {
             records
         }));
     }
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     for round in 0..100 {
         let text = round.to_string();
         log.append(&mut writer, [P0, P1, P2].map(|partition| (partition, record(&text))).to_vec())
@@ -247,8 +252,8 @@ pub async fn many_tails_read_the_same<S: Site>(_: &S, log: S::Log) {
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
-pub async fn the_end_is_right_behind_the_last_round<S: Site>(_: &S, log: S::Log) {
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn the_end_is_right_behind_the_last_round<S: Site>(site: &S, log: S::Log) {
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     let mut tail = log.tail(from_the_start());
     let mut ends = [0; 3];
     for round in 0..20 {
@@ -263,18 +268,18 @@ pub async fn the_end_is_right_behind_the_last_round<S: Site>(_: &S, log: S::Log)
     }
 }
 
-pub async fn a_record_of_full_size_is_kept<S: Site>(_: &S, log: S::Log) {
+pub async fn a_record_of_full_size_is_kept<S: Site>(site: &S, log: S::Log) {
     let mut big = record("big");
     big.value = vec![b'x'; MAX_RECORD_BYTES - big.key.as_ref().map_or(0, String::len) - big.headers.size()];
     assert_eq!(big.size(), MAX_RECORD_BYTES);
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, vec![(P0, big.clone()), (P0, record("small"))]).await.expect("an append");
     let read = everything(&log, P0).await;
     assert_eq!(texts(&read), ["big", "small"]);
     assert_eq!(read[0].value, big.value);
 }
 
-pub async fn keys_headers_and_values_keep_every_character<S: Site>(_: &S, log: S::Log) {
+pub async fn keys_headers_and_values_keep_every_character<S: Site>(site: &S, log: S::Log) {
     let headers = [("ce_id", "Größe „ß\" 🦀"), ("ce_empty", ""), ("ce_control", "\u{1}\t\n\\"), ("héader", "日本語")];
     let records = [
         NewRecord { key: None, headers: Headers::from_iter(headers), value: "{\"näme\":\"\u{0}\"}".into() },
@@ -285,14 +290,14 @@ pub async fn keys_headers_and_values_keep_every_character<S: Site>(_: &S, log: S
         },
         NewRecord { key: Some(String::new()), headers: Headers::from_iter([("ce_id", "x")]), value: Vec::new() },
     ];
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, records.iter().map(|record| (P0, record.clone())).collect()).await.expect("an append");
     let read: Vec<NewRecord> = everything(&log, P0).await.into_iter().map(unplaced).collect();
     assert_eq!(read, records);
 }
 
 pub async fn another_process_finds_everything_and_goes_on<S: Site>(site: &S, log: S::Log) {
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, vec![(P0, record("1")), (P1, record("1"))]).await.expect("an append");
     let before = take(&mut log.tail(from_the_start()), 2).await;
     drop(writer);
@@ -301,7 +306,7 @@ pub async fn another_process_finds_everything_and_goes_on<S: Site>(site: &S, log
     let mut after = take(&mut tail, 2).await;
     after.sort_by_key(|record| record.partition);
     assert_eq!(after, before);
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     log.append(&mut writer, vec![(P0, record("2")), (P2, record("2"))]).await.expect("an append");
     let more = take(&mut tail, 2).await;
     assert_eq!(texts(&more), ["2", "2"]);
@@ -309,8 +314,8 @@ pub async fn another_process_finds_everything_and_goes_on<S: Site>(site: &S, log
     assert!(more.iter().all(|new| new.appended_at >= before[0].appended_at));
 }
 
-pub async fn a_partition_that_is_not_there_takes_nothing<S: Site>(_: &S, log: S::Log) {
-    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+pub async fn a_partition_that_is_not_there_takes_nothing<S: Site>(site: &S, log: S::Log) {
+    let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
     let batch = vec![(P0, record("x")), (Partition::new(PARTITIONS), record("x"))];
     log.append(&mut writer, batch).await.expect_err("an append to nowhere");
     drop(writer);

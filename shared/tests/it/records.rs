@@ -7,6 +7,7 @@ use shared::{
     events::Headers,
     log::{EventLog, LogError, NewRecord, Offset, Partition, Record, WriterName},
 };
+use uuid::Uuid;
 
 /// How many partitions the logs of the tests have.
 pub const PARTITIONS: u16 = 3;
@@ -54,7 +55,7 @@ pub async fn take(tail: &mut (impl Stream<Item = Result<Record, LogError>> + Unp
 
 /// Everything that is and ever will be in a partition of what was sent until now: reads up to a record of one's own.
 pub async fn everything<L: EventLog>(log: &L, partition: Partition) -> Vec<Record> {
-    let mut writer = log.open_writer(&name("last")).await.expect("a writer");
+    let mut writer = log.open_writer(&name(&Uuid::now_v7().to_string())).await.expect("a writer");
     log.append(&mut writer, vec![(partition, record("the last"))]).await.expect("an append");
     let mut tail = log.tail(vec![(partition, 0)]);
     let mut records = Vec::new();

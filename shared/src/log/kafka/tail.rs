@@ -1,0 +1,131 @@
+//! Reading: a consumer on its own thread, its partitions assigned by hand, into a bounded channel.
+
+use std::{thread, time::Duration};
+
+use futures::{Stream, stream};
+use rdkafka::{
+    TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    message::{BorrowedMessage, Headers as _, Message},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    config::{self, KafkaConfig},
+    context::Context,
+};
+use crate::{
+    Timestamp,
+    events::Headers,
+    log::{LogError, Offset, Partition, Record},
+};
+
+/// How long a poll waits for a message: the time after which a reader that is gone is noticed.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How many records wait for the reader, beside those that librdkafka holds.
+const WAITING: usize = 1024;
+
+pub(super) fn read(
+    config: KafkaConfig,
+    from: Vec<(Partition, Offset)>,
+) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+    let (send, mut receive) = mpsc::channel(WAITING);
+    let on_thread = send.clone();
+    let work = move || {
+        if let Err(error) = run(&config, &from, &on_thread) {
+            // Nobody may be there any more.
+            drop(on_thread.blocking_send(Err(error)));
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("kafka-tail".to_owned()).spawn(work) {
+        let error = LogError::Unavailable(format!("no thread for a consumer: {error}"));
+        send.try_send(Err(error)).expect("the channel is new and has room");
+    }
+    stream::poll_fn(move |context| receive.poll_recv(context))
+}
+
+/// Until the reader is gone or an error comes.
+fn run(
+    config: &KafkaConfig,
+    from: &[(Partition, Offset)],
+    records: &mpsc::Sender<Result<Record, LogError>>,
+) -> Result<(), LogError> {
+    let consumer = assigned(config, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
+    while !records.is_closed() {
+        let Some(polled) = consumer.poll(POLL) else { continue };
+        match polled {
+            Ok(message) => {
+                if records.blocking_send(Ok(record(&message)?)).is_err() {
+                    break;
+                }
+            }
+            Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    Ok(())
+}
+
+fn assigned(config: &KafkaConfig, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
+    let consumer = config.tail()?;
+    let mut places = TopicPartitionList::with_capacity(from.len());
+    for (partition, next) in from {
+        places.add_partition_offset(&config.topic, i32::from(partition.number()), config::offset(*next))?;
+    }
+    consumer.assign(&places)?;
+    Ok(consumer)
+}
+
+/// Whether librdkafka goes on by itself.
+fn passes(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable,
+        NotCoordinator, NotLeaderForPartition, OperationTimedOut, RequestTimedOut, Resolve, WaitingForCoordinator,
+    };
+    !matches!(error, KafkaError::MessageConsumptionFatal(_))
+        && matches!(
+            error.rdkafka_error_code(),
+            Some(
+                AllBrokersDown
+                    | BrokerTransportFailure
+                    | CoordinatorLoadInProgress
+                    | CoordinatorNotAvailable
+                    | LeaderNotAvailable
+                    | NotCoordinator
+                    | NotLeaderForPartition
+                    | OperationTimedOut
+                    | RequestTimedOut
+                    | Resolve
+                    | WaitingForCoordinator
+            )
+        )
+}
+
+fn failed(error: &KafkaError) -> LogError {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+            LogError::Damaged(format!("an offset to read from is not there, events were deleted: {error}"))
+        }
+        _ => LogError::Unavailable(error.to_string()),
+    }
+}
+
+/// Text that is not UTF-8 was not written by us, so the acceptance rule will not count its record: any reading of it does.
+fn record(message: &BorrowedMessage<'_>) -> Result<Record, LogError> {
+    let number = u16::try_from(message.partition());
+    let number = number.map_err(|_| LogError::Damaged(format!("partition {}", message.partition())))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = message.headers().map_or_else(Headers::default, |headers| {
+        headers.iter().map(|header| (header.key, header.value.map(text).unwrap_or_default())).collect()
+    });
+    Ok(Record {
+        partition: Partition::new(number),
+        offset: message.offset(),
+        appended_at: Timestamp::from_unix_millis(message.timestamp().to_millis().unwrap_or_default()),
+        key: message.key().map(text),
+        headers,
+        value: message.payload().unwrap_or_default().to_vec(),
+    })
+}

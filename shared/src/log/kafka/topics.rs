@@ -1,0 +1,188 @@
+//! What the topics must be like, checked at start, and how to make them so.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use rdkafka::{
+    admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
+    consumer::{BaseConsumer, Consumer},
+    error::RDKafkaErrorCode,
+};
+
+use super::{
+    config::{KafkaConfig, MAX_MESSAGE_BYTES},
+    context::Context,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Settings of the events' topic without which it would lose, change or refuse events.
+const REQUIRED: [(&str, &str); 4] = [
+    ("cleanup.policy", "delete"),
+    ("retention.ms", "-1"),
+    ("retention.bytes", "-1"),
+    ("message.timestamp.type", "LogAppendTime"),
+];
+
+const MAX_BYTES: &str = "max.message.bytes";
+const MIN_REPLICAS: &str = "min.insync.replicas";
+const UNCLEAN: &str = "unclean.leader.election.enable";
+
+/// Why a Kafka cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// It does not answer, or not as it should.
+    #[error("kafka at {brokers} cannot be used: {reason}")]
+    Unreachable {
+        /// Its addresses.
+        brokers: String,
+        /// For the operator.
+        reason: String,
+    },
+    /// A topic is missing.
+    #[error("topic {topic} does not exist; create it with: {command}")]
+    Missing {
+        /// Its name.
+        topic: String,
+        /// What creates it.
+        command: String,
+    },
+    /// A topic has another number of partitions, which decides where a key belongs and so can never be changed.
+    #[error("topic {topic} has {found} partitions, {expected} are configured; configure {found}, or use another topic")]
+    Partitions {
+        /// Its name.
+        topic: String,
+        /// What it has.
+        found: usize,
+        /// What is configured.
+        expected: u16,
+    },
+    /// The topic of the events would lose, change or refuse some.
+    #[error("topic {topic} is not fit to hold events ({wrong}); put it right with: {command}")]
+    Unfit {
+        /// Its name.
+        topic: String,
+        /// What is wrong with it.
+        wrong: String,
+        /// What puts it right.
+        command: String,
+    },
+}
+
+impl ConnectError {
+    pub(super) fn unreachable(config: &KafkaConfig, reason: &impl fmt::Display) -> Self {
+        Self::Unreachable { brokers: config.brokers.clone(), reason: reason.to_string() }
+    }
+}
+
+/// Creates what is missing of both topics.
+pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), ConnectError> {
+    let admin = config.admin().map_err(|error| ConnectError::unreachable(config, &error))?;
+    let count = i32::from(config.partitions);
+    let replication = || TopicReplication::Fixed(i32::from(replicas));
+    let settings = settings(replicas);
+    let mut events = NewTopic::new(&config.topic, count, replication());
+    for (name, value) in &settings {
+        events = events.set(name, value);
+    }
+    let locks = NewTopic::new(&config.lock_topic, count, replication());
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+    let created = admin.create_topics([&events, &locks], &options).await;
+    for created in created.map_err(|error| ConnectError::unreachable(config, &error))? {
+        match created {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, error)) => {
+                let reason = format!("topic {topic} could not be created: {error}");
+                return Err(ConnectError::unreachable(config, &reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All settings of a new topic for events.
+fn settings(replicas: u16) -> Vec<(&'static str, String)> {
+    let mut settings: Vec<_> = REQUIRED.map(|(name, value)| (name, value.to_owned())).into();
+    settings.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
+    settings.push((UNCLEAN, "false".to_owned()));
+    settings.push((MIN_REPLICAS, if replicas >= 3 { "2" } else { "1" }.to_owned()));
+    settings
+}
+
+pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<Context>>) -> Result<(), ConnectError> {
+    let settings = settings(3).iter().map(|(name, value)| format!(" --config {name}={value}")).collect::<String>();
+    let replicas = check_partitions(config, looker, &config.topic, &settings).await?;
+    let found = describe(config).await?;
+    let value = |name: &str| found.get(name).map_or("", String::as_str);
+    let mut wrong: Vec<(&str, String)> = Vec::new();
+    for (name, required) in REQUIRED {
+        if value(name) != required {
+            wrong.push((name, required.to_owned()));
+        }
+    }
+    if value(MAX_BYTES).parse::<u32>().is_ok_and(|bytes| bytes < MAX_MESSAGE_BYTES) {
+        wrong.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
+    }
+    if replicas < 3 || value(MIN_REPLICAS).parse::<u32>().is_ok_and(|least| least < 2) {
+        let least = value(MIN_REPLICAS);
+        tracing::warn!(topic = config.topic, replicas, least, "the loss of one broker can lose events or stop writes");
+    }
+    if value(UNCLEAN) == "true" {
+        tracing::warn!(topic = config.topic, "{UNCLEAN} is true: events can be lost when brokers fail");
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let listed = wrong.iter().map(|(name, right)| format!("{name} is {}, not {right}", value(name)));
+    let listed = listed.collect::<Vec<_>>().join("; ");
+    let right = wrong.iter().map(|(name, right)| format!("{name}={right}")).collect::<Vec<_>>().join(",");
+    let KafkaConfig { brokers, topic, .. } = config;
+    let command = format!(
+        "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {right}"
+    );
+    Err(ConnectError::Unfit { topic: topic.clone(), wrong: listed, command })
+}
+
+pub(super) async fn check_locks(config: &KafkaConfig, looker: Arc<BaseConsumer<Context>>) -> Result<(), ConnectError> {
+    check_partitions(config, looker, &config.lock_topic, "").await.map(drop)
+}
+
+/// Checks that the topic is there and has the right number of partitions; says how many replicas each has.
+async fn check_partitions(
+    config: &KafkaConfig,
+    looker: Arc<BaseConsumer<Context>>,
+    topic: &str,
+    settings: &str,
+) -> Result<usize, ConnectError> {
+    let unreachable = |reason: &dyn fmt::Display| ConnectError::unreachable(config, &reason);
+    let asked = topic.to_owned();
+    let fetched = tokio::task::spawn_blocking(move || {
+        let metadata = looker.fetch_metadata(Some(&asked), PATIENCE)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        Ok::<Vec<usize>, rdkafka::error::KafkaError>(partitions.map(|partition| partition.replicas().len()).collect())
+    });
+    let replicas = fetched.await.map_err(|stopped| unreachable(&stopped))?.map_err(|error| unreachable(&error))?;
+    let KafkaConfig { brokers, partitions: expected, .. } = config;
+    if replicas.is_empty() {
+        let command = format!(
+            "kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {expected} \
+             --replication-factor 3{settings}"
+        );
+        return Err(ConnectError::Missing { topic: topic.to_owned(), command });
+    }
+    if replicas.len() != usize::from(*expected) {
+        return Err(ConnectError::Partitions { topic: topic.to_owned(), found: replicas.len(), expected: *expected });
+    }
+    Ok(replicas.into_iter().min().unwrap_or(0))
+}
+
+async fn describe(config: &KafkaConfig) -> Result<HashMap<String, String>, ConnectError> {
+    let admin = config.admin().map_err(|error| ConnectError::unreachable(config, &error))?;
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let described = admin.describe_configs(&[ResourceSpecifier::Topic(&config.topic)], &options).await;
+    let mut settings = HashMap::new();
+    for resource in described.map_err(|error| ConnectError::unreachable(config, &error))? {
+        let resource = resource.map_err(|error| ConnectError::unreachable(config, &error))?;
+        settings.extend(resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))));
+    }
+    Ok(settings)
+}
