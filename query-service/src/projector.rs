@@ -1,6 +1,6 @@
 //! The projector: reads the log and writes the views, exactly once.
 //!
-//! One [`worker`] per partition, with its own connection. A [`feed`] collects records into a [`batch`] (net effect per
+//! One [`worker`] per partition, with its own connection; one [`hub`] reads the log for all. A [`feed`] collects records into a [`batch`] (net effect per
 //! segment), which becomes [`rows`], which [`tables`] writes in one transaction with the new [`position`]. What goes wrong is
 //! judged in [`failure`].
 //!
@@ -15,6 +15,7 @@ pub(crate) mod batch;
 mod failure;
 mod feed;
 mod health;
+mod hub;
 mod position;
 mod reaper;
 mod rows;
@@ -33,8 +34,8 @@ use tokio::task::JoinSet;
 pub use health::{Health, State};
 pub use stats::describe;
 
+use self::{hub::Hub, worker::Worker};
 use crate::progress::Progress;
-use worker::Worker;
 
 /// What may be set about the projector.
 #[derive(Debug, Clone, Copy)]
@@ -84,9 +85,12 @@ impl<L: EventLog> Projector<L> {
     pub async fn run(self) {
         let database = (*self.pool.connect_options()).clone();
         let mut tasks = JoinSet::new();
+        let (hub, reader) = Hub::new(self.log.clone());
+        tasks.spawn(reader);
         for partition in (0..self.log.partitions()).map(Partition::new) {
             let worker = Worker {
                 log: self.log.clone(),
+                hub: hub.clone(),
                 partition,
                 database: for_projection(database.clone(), partition),
                 progress: self.progress.clone(),

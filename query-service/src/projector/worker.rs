@@ -15,6 +15,7 @@ use super::{
     failure::{Failure, Pause},
     feed::{Feed, Tail},
     health::{Health, State},
+    hub::Hub,
     position::{self, Outrun, column},
     rows::Rows,
     stats, tables,
@@ -31,8 +32,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// The projection of one partition.
 #[derive(Debug)]
 pub struct Worker<L> {
-    /// Where the records come from.
+    /// The log.
     pub log: L,
+    /// Where its records come from.
+    pub hub: Hub<L>,
     /// The one partition.
     pub partition: Partition,
     /// Where the views are.
@@ -79,7 +82,7 @@ impl<L: EventLog> Worker<L> {
             Ok(prepared) => prepared,
             Err(failure) => return failure,
         };
-        let tail = self.log.tail(vec![(self.partition, batch.acceptance.next_offset())]);
+        let tail = self.hub.follow(self.partition, batch.acceptance.next_offset());
         let mut feed = Feed::new(tail, batch);
         loop {
             match self.advance(&mut connection, &mut feed).await {

@@ -344,3 +344,28 @@ async fn the_views_are_ready_once_they_have_caught_up() {
     eventually("ready, projected elsewhere", async || elsewhere.health.check().ready).await;
     assert!(elsewhere.health.states().iter().all(|(_, state)| *state == State::Standby));
 }
+
+#[tokio::test]
+async fn a_partition_that_cannot_be_read_does_not_hold_up_the_others() {
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    let name = json!({ "name": { "en": "n" } });
+    let sick = story.partition_of("acme", "s0");
+    let _projection = views.project(&log);
+    story.put("acme", "s0", name.clone()).await;
+    views.catch_up(&story).await;
+
+    log.set_partition(sick, Health::Down);
+    for number in 1..40 {
+        let id = format!("s{number}");
+        if story.partition_of("acme", &id) != sick {
+            story.put("acme", &id, name.clone()).await;
+        }
+    }
+    views.catch_up(&story).await;
+
+    log.set_partition(sick, Health::Up);
+    story.put("acme", "s0", name).await;
+    views.catch_up(&story).await;
+    assert_eq!(views.summary().await, story.summary());
+}
