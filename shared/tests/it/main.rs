@@ -3,6 +3,7 @@
 #[macro_use]
 mod contract;
 mod kafka;
+mod kafka_broker;
 mod local;
 mod local_child;
 mod local_sync;
