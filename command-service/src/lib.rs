@@ -2,4 +2,8 @@
 //!
 //! Dependencies point one way: `http` calls the writer, the writer asks [`domain`].
 
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod service;
+pub mod writer;

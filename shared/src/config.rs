@@ -1,15 +1,16 @@
 //! Settings that more than one program has, as arguments or environment variables.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 
 use crate::{
     clock::SharedClock,
     http::{
-        Auth, Expected, KeySource, Keys,
+        Auth, Expected, KeySource, Keys, ServerOptions,
         dev_issuer::{DevIssuer, DevIssuerError},
     },
+    log::kafka::KafkaConfig,
     telemetry::LogFormat,
 };
 
@@ -22,6 +23,16 @@ pub struct ListenArgs {
     /// Threads that serve HTTP; as many as there are cores if not given.
     #[arg(long, env = "HTTP_WORKERS")]
     pub http_workers: Option<usize>,
+    /// At a shutdown, how many seconds requests under way may take.
+    #[arg(long, env = "DRAIN_SECONDS", default_value_t = 8)]
+    pub drain_seconds: u64,
+}
+
+impl ListenArgs {
+    /// For [`crate::http::serve`].
+    pub fn server_options(&self) -> ServerOptions {
+        ServerOptions { workers: self.http_workers, drain: Duration::from_secs(self.drain_seconds) }
+    }
 }
 
 /// What is logged.
@@ -33,6 +44,51 @@ pub struct LogArgs {
     /// How log lines look.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
+}
+
+/// Which Kafka holds the event log.
+#[derive(Debug, Clone, Args)]
+pub struct KafkaArgs {
+    /// Addresses of brokers: `host:port`, several with commas.
+    #[arg(long, env = "KAFKA_BROKERS")]
+    pub kafka_brokers: String,
+    /// The topic of the events.
+    #[arg(long, env = "KAFKA_TOPIC", default_value = "segments.events.v1")]
+    pub kafka_topic: String,
+    /// The topic without data by which instances share the partitions out.
+    #[arg(long, env = "KAFKA_LOCK_TOPIC", default_value = "segments.writers.lock")]
+    pub kafka_lock_topic: String,
+    /// How many partitions the topics have; it can never be changed.
+    #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub kafka_partitions: u16,
+    /// Begins the names of consumer groups and writers, so that installations can share a cluster.
+    #[arg(long, env = "KAFKA_ENVIRONMENT", default_value = "main")]
+    pub kafka_environment: String,
+    /// Whether batches are transactions; without, other consumers must apply the acceptance rule themselves.
+    #[arg(long, env = "KAFKA_TRANSACTIONS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub kafka_transactions: bool,
+    /// Settings of librdkafka for every client, such as `security.protocol=SASL_SSL`; several with semicolons.
+    #[arg(long = "kafka-option", env = "KAFKA_OPTIONS", value_delimiter = ';', value_parser = name_and_value, hide_env_values = true)]
+    pub kafka_options: Vec<(String, String)>,
+}
+
+impl KafkaArgs {
+    /// For [`crate::log::kafka::KafkaLog`].
+    pub fn config(&self) -> KafkaConfig {
+        KafkaConfig {
+            topic: self.kafka_topic.clone(),
+            lock_topic: self.kafka_lock_topic.clone(),
+            environment: self.kafka_environment.clone(),
+            transactions: self.kafka_transactions,
+            options: self.kafka_options.iter().cloned().collect(),
+            ..KafkaConfig::new(&self.kafka_brokers, self.kafka_partitions)
+        }
+    }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "name=value is wanted".to_owned())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Whose tokens are trusted.
@@ -105,5 +161,47 @@ impl AuthArgs {
         let expected = Expected { issuer: self.issuer.clone(), audience: self.audience.clone() };
         let auth = Auth::new(Keys::start(source).await, expected, clock);
         Ok(TrustedIssuer { auth, dev_issuer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        auth: AuthArgs,
+        #[command(flatten)]
+        kafka: KafkaArgs,
+        #[command(flatten)]
+        listen: ListenArgs,
+        #[command(flatten)]
+        log: LogArgs,
+    }
+
+    #[test]
+    fn arguments_are_understood_or_refused() {
+        let base = ["p", "--kafka-brokers", "b:9092"];
+        for (case, more, is_good) in [
+            ("keys from an address", vec!["--jwks-url", "https://idp.example/keys"], true),
+            ("keys from a file", vec!["--jwks-file", "/keys.json"], true),
+            ("the development issuer", vec!["--dev-issuer", "/data"], true),
+            ("no keys", vec![], false),
+            ("two sources of keys", vec!["--jwks-file", "/keys.json", "--dev-issuer", "/data"], false),
+            ("no partitions", vec!["--jwks-file", "/keys.json", "--kafka-partitions", "0"], false),
+            ("half an option", vec!["--jwks-file", "/keys.json", "--kafka-option", "a"], false),
+        ] {
+            let parsed = Program::try_parse_from(base.iter().chain(&more));
+            assert_eq!(parsed.is_ok(), is_good, "{case}: {parsed:?}");
+        }
+        let options = "security.protocol=SASL_SSL; sasl.password=a=b";
+        let arguments = ["--jwks-file", "/keys.json", "--kafka-option", options, "--kafka-transactions", "false"];
+        let program = Program::try_parse_from(base.iter().chain(&arguments)).expect("good arguments");
+        let config = program.kafka.config();
+        assert_eq!(config.options.get("sasl.password").map(String::as_str), Some("a=b"));
+        assert_eq!((config.partitions, config.transactions, config.topic.as_str()), (6, false, "segments.events.v1"));
     }
 }

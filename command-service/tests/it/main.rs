@@ -1,4 +1,5 @@
 //! The command service from outside.
 
 mod architecture;
+mod http;
 mod samples;

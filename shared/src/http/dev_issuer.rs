@@ -284,11 +284,15 @@ fn read_or_create(path: &Path) -> std::io::Result<Vec<u8>> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Written aside and moved, so that a crash leaves no half a key.
-    let aside = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    // Written aside and linked: a crash leaves no half a key, and of two that start at once both use the first one's.
+    let aside = path.with_extension(uuid::Uuid::now_v7().to_string());
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     file.write_all(document.as_ref())?;
     file.sync_all()?;
-    fs::rename(&aside, path)?;
-    Ok(document.as_ref().to_vec())
+    let linked = fs::hard_link(&aside, path);
+    fs::remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::read(path),
+    }
 }

@@ -1,0 +1,8 @@
+//! Writes through HTTP, over real sockets, on the log in memory.
+
+mod bulk;
+mod conditions;
+mod idempotency;
+mod items;
+mod segments;
+mod service;
