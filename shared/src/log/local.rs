@@ -76,8 +76,9 @@ impl LocalLog {
     }
 
     fn open_now(path: PathBuf, partitions: u16, clock: SharedClock) -> Result<Self, LogError> {
-        let lock = ProcessLock::acquire(&path)?;
+        let mut lock = ProcessLock::acquire(&path)?;
         let file = LogFile::open(&path, partitions, clock.now(), lock.machine_went_down())?;
+        lock.note_whole();
         let recent = Recent::new(&file.ends, file.next);
         let shared = Arc::new(Shared { path, id: file.id, partitions, recent });
         let (jobs, waiting) = mpsc::channel();

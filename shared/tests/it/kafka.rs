@@ -205,6 +205,7 @@ async fn a_fence_ends_what_a_killed_writer_left_open() {
         killed
     });
     let killed = killed.await.expect("it got so far");
+    assert_eq!(log.end(P0).await.expect("an end"), 0, "the end is what readers can reach");
     log.fence(&writer(&config, "killed"), vec![(P0, record("stop"))]).await.expect("a fence");
     let read = timeout(Duration::from_secs(5), take(&mut log.tail(vec![(P0, 0)]), 1)).await;
     assert_eq!(texts(&read.expect("nothing hides the stop")), ["stop"]);

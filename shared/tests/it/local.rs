@@ -146,8 +146,19 @@ async fn after_a_power_failure_all_pages_are_checked() {
     let page = bytes.len() / 4096 - 20;
     bytes[page * 4096..(page + 1) * 4096].fill(0);
     fs::write(file(folder.path()), bytes).expect("the file");
-    fs::write(file(folder.path()).with_added_extension("lock"), "17 the-boot-before\n").expect("a lock file");
-    damage(folder.path()).await;
+    let lock = file(folder.path()).with_added_extension("lock");
+    fs::write(&lock, "17 the-boot-before\n").expect("a lock file");
+    for _ in 0..2 {
+        damage(folder.path()).await;
+        assert!(fs::read_to_string(&lock).expect("the lock file").ends_with(" the-boot-before\n"), "not forgotten");
+    }
+    let folder = filled().await;
+    let lock = file(folder.path()).with_added_extension("lock");
+    fs::write(&lock, "17 the-boot-before\n").expect("a lock file");
+    let log = open(folder.path()).await.expect("it is whole");
+    assert!(!fs::read_to_string(&lock).expect("the lock file").contains("the-boot-before"));
+    drop(log);
+    assert_eq!(fs::read_to_string(&lock).expect("the lock file"), "");
 }
 
 #[tokio::test]

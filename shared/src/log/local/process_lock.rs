@@ -8,7 +8,8 @@ use std::{
 
 use crate::log::LogError;
 
-/// Held as long as the log is open. It holds `<pid> <boot id>` meanwhile, and nothing after a clean end.
+/// Held as long as the log is open. The file holds `<pid> <boot id>` meanwhile, and nothing after a clean end. The boot id is
+/// that of the machine's run in which the log was last known to be whole.
 pub(super) struct ProcessLock {
     file: File,
     machine_went_down: bool,
@@ -40,7 +41,8 @@ impl ProcessLock {
         let boot_now = boot_id();
         let machine_went_down = !left.is_empty() && boot_now.as_deref() != Some(boot);
         let mut lock = Self { file, machine_went_down };
-        lock.write(&format!("{} {}\n", std::process::id(), boot_now.unwrap_or_default())).map_err(at)?;
+        let boot = if machine_went_down { boot.to_owned() } else { boot_now.unwrap_or_default() };
+        lock.write(&held(&boot)).map_err(at)?;
         Ok(lock)
     }
 
@@ -49,10 +51,22 @@ impl ProcessLock {
         self.machine_went_down
     }
 
+    /// Notes that the log was checked and is whole.
+    pub fn note_whole(&mut self) {
+        if self.machine_went_down {
+            self.note(&held(&boot_id().unwrap_or_default()));
+        }
+    }
+
     /// Notes that the log was closed as it should be.
     pub fn note_clean_end(&mut self) {
-        if let Err(error) = self.write("") {
-            tracing::warn!(%error, "could not note the clean end of the log");
+        self.note("");
+    }
+
+    /// What cannot be noted costs a check at the next start, and no more.
+    fn note(&mut self, text: &str) {
+        if let Err(error) = self.write(text) {
+            tracing::warn!(%error, "could not note the state of the log");
         }
     }
 
@@ -62,6 +76,10 @@ impl ProcessLock {
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()
     }
+}
+
+fn held(boot: &str) -> String {
+    format!("{} {boot}\n", std::process::id())
 }
 
 /// What changes with every start of the machine; none where the system does not say.
