@@ -290,6 +290,15 @@ mod tests {
     }
 
     #[test]
+    fn reading_needs_one_of_two_scopes_and_all_else_needs_manage() {
+        for operation in Operation::ALL {
+            let Spec { name, method, scopes, .. } = operation.spec();
+            let is_read = method == Method::Get || name.ends_with(".search");
+            assert_eq!(scopes, if is_read { READ } else { MANAGE }, "{name}");
+        }
+    }
+
+    #[test]
     fn no_two_operations_share_method_and_path() {
         for one in Operation::ALL {
             let twins = Operation::on(one.spec().path).filter(|other| other.spec().method == one.spec().method);

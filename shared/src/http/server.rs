@@ -1,10 +1,16 @@
 //! The HTTP server: one listener, one router, a number of worker threads.
 
+mod refusals;
+
 use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpRequest, HttpServer, dev::Server, web};
+use actix_http::HttpService;
+use actix_server::Server;
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::{App, HttpRequest, dev::AppConfig, rt::net::TcpStream, web};
 
 use super::router::Router;
+use refusals::Refusals;
 
 /// An idle connection is kept this long: longer than gateways keep theirs (nginx: 60 s), so that they close first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -12,7 +18,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a refused body is still read, so that its sender sees the answer.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const BACKLOG: u32 = 1024;
 
 /// How a server runs.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,7 @@ pub fn serve(
     async move { server?.await }
 }
 
+/// What `actix_web::HttpServer` does, with a layer between it and the socket.
 fn start(
     listener: TcpListener,
     router: Router,
@@ -51,24 +57,36 @@ fn start(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Server> {
     let router = Arc::new(router);
-    let mut server = HttpServer::new(move || {
+    let mut builder = Server::build().shutdown_timeout(options.drain.as_secs()).shutdown_signal(shutdown);
+    if let Some(workers) = options.workers {
+        builder = builder.workers(workers.max(1));
+    }
+    let stopping = builder.graceful_shutdown_signal();
+    let service = move || {
         let router = Arc::clone(&router);
-        App::new().default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
+        let app = App::new().default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
             let router = Arc::clone(&router);
             async move { router.answer(request, payload).await }
-        }))
-    })
-    .backlog(BACKLOG)
-    .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-    .tcp_nodelay(true)
-    .shutdown_timeout(options.drain.as_secs())
-    .shutdown_signal(shutdown);
-    if let Some(workers) = options.workers {
-        server = server.workers(workers.max(1));
-    }
-    Ok(server.listen(listener)?.run())
+        }));
+        let stopping = stopping.clone();
+        let http = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .h1(map_config(app.into_factory(), |()| AppConfig::default()));
+        fn_service(async |stream: TcpStream| {
+            // Without it, small answers may wait for the client's acknowledgement of the one before.
+            stream.set_nodelay(true).map_err(actix_http::error::DispatchError::Io)?;
+            let peer = stream.peer_addr().ok();
+            Ok((Refusals::over(stream), peer))
+        })
+        .and_then(http)
+    };
+    Ok(builder.listen("http", listener, service)?.run())
 }
 
 #[cfg(test)]

@@ -226,3 +226,38 @@ async fn tokens_of_the_development_issuer_carry_what_was_asked_for() {
         assert_eq!(answer.expires_in, 14_399);
     }
 }
+
+#[tokio::test]
+async fn what_the_parser_refuses_is_answered_in_the_shape_of_the_api() {
+    let server = Running::start().await;
+    let many = (0..100).map(|number| format!("x-{number}: y\r\n")).collect::<String>();
+    for (case, head, expected) in [
+        ("not HTTP", "nonsense\r\n".to_owned(), 400),
+        ("a header without a name", format!("{PUT}: x\r\n"), 400),
+        ("two lengths", format!("{PUT}content-length: 1\r\ncontent-length: 2\r\n"), 400),
+        ("headers beyond the parser", format!("{PUT}x: {}\r\n", "y".repeat(140 * 1024)), 431),
+        ("too many headers", format!("{PUT}{many}"), 431),
+        ("a URL beyond the parser", format!("PUT /{} HTTP/1.1\r\n", "y".repeat(70 * 1024)), 400),
+    ] {
+        let (status, head, body) = server.send(&head, b"").await;
+        assert_eq!(status, expected, "{case}");
+        assert_eq!(body["code"], expected, "{case}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_server_finishes_what_is_under_way() {
+    let mut server = Running::start().await;
+    let token = server.token("customersegment.segment_manage");
+    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let head = format!("{PUT}host: x\r\nauthorization: Bearer {token}\r\ncontent-length: 2\r\n\r\n{{");
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    // Once it has answered somebody else, it has begun to read this request.
+    assert_eq!(server.send(PUT, b"").await.0, 401);
+    server.stop.take().expect("it runs").send(()).expect("it listens for the signal");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    stream.write_all(b"}").await.expect("it still reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers and closes");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
