@@ -1,0 +1,73 @@
+//! The writer: decides commands one after another and makes the outcome durable.
+//!
+//! One instance is one writer for every partition it owns. State comes from reading the log back, never from the write
+//! path: a command is answered when the instance's own reader has accepted its record. Everything that waits goes into one
+//! round: one atomic append over all partitions. Every doubt (an error, a timeout, a foreign writer) is settled the same
+//! way: announce a new writer id in the log, read up to the announcement, and what has not appeared by then never will.
+//!
+//! Read [`actor`] first (the loop), then `part` (what is kept for a partition, and its phases), `round`, `takeover`.
+
+mod actor;
+mod boot;
+mod config;
+mod dedupe;
+mod entries;
+mod handle;
+mod ops;
+mod part;
+mod phase;
+mod request;
+mod round;
+#[cfg(test)]
+mod simulation;
+mod takeover;
+
+use shared::{
+    clock::SharedClock,
+    log::{EventLog, LockEvents, LogError},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+pub use actor::Ended;
+#[cfg(test)]
+use config::Sabotage;
+pub use config::{Confirm, WriterConfig};
+pub use handle::{PartitionStatus, WriterHandle};
+pub use request::{Answer, Failure, Outcome, Request};
+
+use actor::Actor;
+
+/// Makes fresh ids (UUIDv7) for events, announcements and stops.
+pub type Ids = Box<dyn FnMut() -> uuid::Uuid + Send>;
+
+/// Replays the log, then starts the writer. `locks` is called when the replay is done.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn start<L: EventLog>(
+    log: L,
+    locks: impl FnOnce() -> LockEvents + 'static,
+    clock: SharedClock,
+    ids: Ids,
+    config: WriterConfig,
+) -> Result<(WriterHandle, JoinHandle<Ended>), LogError> {
+    let (handle, writer) = prepare(log, locks, clock, ids, config).await?;
+    Ok((handle, tokio::spawn(writer)))
+}
+
+async fn prepare<L: EventLog>(
+    log: L,
+    locks: impl FnOnce() -> LockEvents + 'static,
+    clock: SharedClock,
+    ids: Ids,
+    config: WriterConfig,
+) -> Result<(WriterHandle, impl Future<Output = Ended> + Send), LogError> {
+    let folds = boot::replay(&log).await?;
+    let (requests, inbox) = mpsc::channel(config.inbox_commands);
+    let (status, statuses) = watch::channel(Vec::new());
+    let actor = Actor::new(log, folds, locks(), clock, ids, config, status);
+    Ok((WriterHandle::new(requests, statuses), actor.run(inbox)))
+}

@@ -1,0 +1,493 @@
+//! The writer's loop: five sources of news (records, ended requests to the log, locks, commands, time), one thread of
+//! decisions. After each piece of news it starts whatever can be started.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use shared::{
+    clock::SharedClock,
+    log::{EventLog, LockEvent, LockEvents, LogError, NewRecord, Offset, Partition, Record, WriterName, partition_of},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+use uuid::Uuid;
+
+use super::{
+    Ids,
+    boot::log_stuck,
+    config::{Confirm, WriterConfig},
+    entries::{Entry, Reply},
+    handle::{Message, PartitionStatus},
+    ops::{Done, Ops},
+    part::{Drain, Fold, Folded, Part, Release},
+    phase::Phase,
+    request::{Failure, Outcome, Request},
+    round,
+    takeover::Unsteady,
+};
+
+/// News that is taken in one go before anything is started.
+const HANDFUL: usize = 1024;
+
+/// Why a writer's task has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    ShutDown,
+    /// Another process runs under the same instance name.
+    NameTaken {
+        /// The name.
+        instance: String,
+    },
+    /// Requests to the log do not return any more; only a new process helps.
+    LogHangs,
+}
+
+/// The right to append, and what it is doing.
+#[derive(Debug)]
+pub(super) enum Producer<W> {
+    /// There is none; one is opened when it is needed.
+    Closed { retry_at: Instant },
+    Opening { since: Instant },
+    Ready(W),
+    Appending { since: Instant },
+}
+
+/// See the module.
+pub(super) struct Actor<L: EventLog> {
+    pub(super) log: L,
+    pub(super) parts: Vec<Part>,
+    pub(super) producer: Producer<L::Writer>,
+    /// Numbers the lives of the producer: what an earlier life reports is no news.
+    pub(super) attempt: u64,
+    /// The name of the present producer: the configured one, or with a number behind it.
+    pub(super) name: WriterName,
+    pub(super) renamed: u32,
+    /// Openings and appends in a row that did not return.
+    pub(super) hung_openings: u32,
+    pub(super) hung_appends: u32,
+    pub(super) ops: Ops<L>,
+    done: mpsc::UnboundedReceiver<Done<L::Writer>>,
+    locks: LockEvents,
+    pub(super) clock: SharedClock,
+    pub(super) ids: Ids,
+    pub(super) config: WriterConfig,
+    pub(super) arrivals: u64,
+    epochs: u64,
+    tail: Tail,
+    closing: bool,
+    pub(super) ended: Option<Ended>,
+    status: watch::Sender<Vec<PartitionStatus>>,
+}
+
+type Records = futures::stream::BoxStream<'static, Result<Record, LogError>>;
+
+/// The writer's own reader.
+enum Tail {
+    Reading(Records),
+    Broken { retry_at: Instant },
+}
+
+impl Tail {
+    async fn next(&mut self) -> Option<Result<Record, LogError>> {
+        match self {
+            Self::Reading(records) => records.next().await,
+            Self::Broken { .. } => std::future::pending().await,
+        }
+    }
+}
+
+impl<L: EventLog> Actor<L> {
+    pub(super) fn new(
+        log: L,
+        folds: Vec<Fold>,
+        locks: LockEvents,
+        clock: SharedClock,
+        ids: Ids,
+        config: WriterConfig,
+        status: watch::Sender<Vec<PartitionStatus>>,
+    ) -> Self {
+        let (ops, done) = Ops::new(log.clone());
+        let now = Instant::now();
+        let mut actor = Self {
+            log,
+            parts: folds.into_iter().map(Part::new).collect(),
+            producer: Producer::Closed { retry_at: now },
+            attempt: 0,
+            name: config.name.clone(),
+            renamed: 0,
+            hung_openings: 0,
+            hung_appends: 0,
+            ops,
+            done,
+            locks,
+            clock,
+            ids,
+            config,
+            arrivals: 0,
+            epochs: 0,
+            tail: Tail::Broken { retry_at: now },
+            closing: false,
+            ended: None,
+            status,
+        };
+        actor.open_tail();
+        actor.publish();
+        actor
+    }
+
+    /// Runs until it is shut down or cannot go on.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) -> Ended {
+        let (mut locks_open, mut inbox_open) = (true, true);
+        let mut messages = Vec::new();
+        loop {
+            let timer = self.next_timer();
+            tokio::select! {
+                biased;
+                record = self.tail.next() => self.read(record),
+                Some(done) = self.done.recv() => self.done(done),
+                lock = self.locks.recv(), if locks_open => match lock {
+                    Some(event) => self.locked(event),
+                    None => locks_open = false,
+                },
+                count = inbox.recv_many(&mut messages, HANDFUL), if inbox_open => {
+                    if count == 0 {
+                        inbox_open = false;
+                        self.close();
+                    }
+                    messages.drain(..).for_each(|message| self.take_in(message));
+                }
+                () = sleep_until(timer) => {}
+            }
+            // What a sender has put in meanwhile joins this round.
+            while let Ok(message) = inbox.try_recv() {
+                self.take_in(message);
+            }
+            self.advance();
+            if let Some(ended) = self.ended.take() {
+                self.parts.iter_mut().for_each(|part| part.give_up_all(true));
+                self.publish();
+                return ended;
+            }
+        }
+    }
+
+    fn take_in(&mut self, message: Message) {
+        match message {
+            Message::Submit(request, reply) => self.submitted(request, reply),
+            Message::ShutDown => self.close(),
+        }
+    }
+
+    // --- Commands
+
+    fn submitted(&mut self, request: Box<Request>, reply: Reply) {
+        let partition = partition_of(&request.command.key, self.log.partitions());
+        let part = &mut self.parts[partition.index()];
+        if let Some(known) = part.fold.dedupe.get(request.stamp.id) {
+            let answer = if known.hash == request.stamp.hash {
+                Ok(part.answer(Outcome::Changed(known.receipt.clone()), known.next_offset, true))
+            } else {
+                Err(Failure::KeyReused)
+            };
+            drop(reply.send(answer));
+            return;
+        }
+        let Err(reply) = part.entries.attach(&request, reply) else { return };
+        let full = part.entries.len() >= self.config.queue_commands
+            || part.entries.bytes() + request.size > self.config.queue_bytes && !part.entries.is_empty();
+        if full || part.drain.is_some() || !part.phase.takes_commands() {
+            drop(reply.send(Err(Failure::NOT_EXECUTED)));
+            return;
+        }
+        self.arrivals += 1;
+        part.entries.push(self.arrivals, Entry::new(request, round::from_now(self.config.deadline), reply));
+    }
+
+    // --- Records
+
+    fn read(&mut self, record: Option<Result<Record, LogError>>) {
+        match record {
+            Some(Ok(record)) => self.folded(&record),
+            Some(Err(error)) => self.tail_broke(&error.to_string()),
+            None => self.tail_broke("the stream of records ended"),
+        }
+        // Taking what else is there already saves turns of the loop.
+        for _ in 0..HANDFUL {
+            let Tail::Reading(records) = &mut self.tail else { return };
+            let ready = futures::FutureExt::now_or_never(records.next());
+            match ready {
+                None => return,
+                Some(Some(Ok(record))) => self.folded(&record),
+                Some(Some(Err(error))) => self.tail_broke(&error.to_string()),
+                Some(None) => self.tail_broke("the stream of records ended"),
+            }
+        }
+    }
+
+    fn tail_broke(&mut self, error: &str) {
+        tracing::warn!(error, "the writer's reader broke off, starting it again");
+        self.tail = Tail::Broken { retry_at: round::from_now(self.config.back_off_least) };
+    }
+
+    fn open_tail(&mut self) {
+        let from = self.parts.iter().map(|part| (part.partition(), part.fold.acceptance.next_offset())).collect();
+        self.tail = Tail::Reading(self.log.tail(from).boxed());
+    }
+
+    fn folded(&mut self, record: &Record) {
+        let part = &mut self.parts[record.partition.index()];
+        if part.phase == Phase::Halted || record.offset < part.fold.acceptance.next_offset() {
+            return;
+        }
+        match part.fold.apply(record) {
+            Ok(Folded::Accepted(envelope, receipt)) => {
+                part.tell_accepted(&envelope, receipt, record.offset);
+                self.settle_if_read_back(record.partition);
+            }
+            Ok(Folded::Control(verdict)) => self.control(record, &verdict),
+            Err(stuck) => {
+                log_stuck(record.partition, record.offset, &stuck);
+                self.halt(record.partition);
+            }
+        }
+    }
+
+    fn halt(&mut self, partition: Partition) {
+        let part = &mut self.parts[partition.index()];
+        part.phase = Phase::Halted;
+        part.give_up_all(false);
+        metrics::gauge!("writer_halted_partitions").increment(1.0);
+    }
+
+    /// When the last record of our round is read back, the partition is ready for the next one.
+    fn settle_if_read_back(&mut self, partition: Partition) {
+        let part = &mut self.parts[partition.index()];
+        let acceptance = &part.fold.acceptance;
+        let Phase::Committing { writer_id, last_pseq, .. } = part.phase else { return };
+        let still_ours = acceptance.writer.as_ref().is_some_and(|writer| writer.id == writer_id);
+        if still_ours && acceptance.pseq >= last_pseq {
+            part.phase = Phase::Serving { writer_id };
+            part.failures = 0;
+            part.tell_parked();
+        }
+    }
+
+    // --- Requests to the log that ended
+
+    fn done(&mut self, done: Done<L::Writer>) {
+        match done {
+            Done::Opened { attempt, result } if attempt == self.attempt => self.opened(result),
+            Done::Appended { attempt, writer, result } if attempt == self.attempt => self.appended(writer, result),
+            // An earlier life of the producer: its handle goes with it.
+            Done::Opened { .. } | Done::Appended { .. } => {}
+            Done::Fenced { partitions } => self.fenced(&partitions),
+            Done::Probed { partition, record_id, result } => self.probed(partition, record_id, result),
+            Done::End { partition, epoch, result } => self.end_known(partition, epoch, result),
+        }
+    }
+
+    fn end_known(&mut self, partition: Partition, asked: u64, result: Result<Offset, LogError>) {
+        let part = &mut self.parts[partition.index()];
+        let Phase::Confirming { writer_id, decided_at, epoch, .. } = part.phase else { return };
+        if epoch != asked {
+            return;
+        }
+        let unmoved = part.fold.acceptance.offset == decided_at;
+        let expected = decided_at.map(|offset| self.log.end_after(offset));
+        if unmoved && result.as_ref().ok().copied() == expected {
+            part.phase = Phase::Serving { writer_id };
+            part.tell_parked();
+        } else {
+            self.recover(partition, Unsteady::Unconfirmed);
+        }
+    }
+
+    // --- Locks
+
+    fn locked(&mut self, event: LockEvent) {
+        match event {
+            LockEvent::Assigned(partitions) if !self.closing => {
+                for partition in partitions {
+                    let part = &mut self.parts[partition.index()];
+                    part.assigned = true;
+                    part.drain = None;
+                    if matches!(part.phase, Phase::Standby | Phase::Stopping { .. }) {
+                        part.phase = Phase::rest_until(Instant::now());
+                    }
+                }
+            }
+            LockEvent::Assigned(_) => {}
+            LockEvent::Revoked { partitions, released } => {
+                let release = Release::new(released);
+                for partition in partitions {
+                    self.drain(partition, Some(Arc::clone(&release)));
+                }
+            }
+        }
+        self.publish();
+    }
+
+    fn close(&mut self) {
+        if !self.closing {
+            self.closing = true;
+            for index in 0..self.parts.len() {
+                self.drain(self.parts[index].partition(), None);
+            }
+        }
+    }
+
+    /// Takes no new commands, finishes what waits, then stops.
+    fn drain(&mut self, partition: Partition, release: Option<Arc<Release>>) {
+        let until = round::from_now(self.config.drain_within);
+        let part = &mut self.parts[partition.index()];
+        part.assigned = false;
+        part.drain = Some(Drain { until, _release: release });
+    }
+
+    // --- What can be started
+
+    fn advance(&mut self) {
+        let now = Instant::now();
+        self.timers(now);
+        self.start_fencing(now);
+        self.start_opening(now);
+        self.start_round();
+        if self.closing && self.parts.iter().all(|part| part.drain.is_none()) {
+            self.ended.get_or_insert(Ended::ShutDown);
+        }
+        self.publish();
+    }
+
+    fn timers(&mut self, now: Instant) {
+        if let Tail::Broken { retry_at } = self.tail
+            && retry_at <= now
+        {
+            self.open_tail();
+        }
+        self.watch_producer(now);
+        for index in 0..self.parts.len() {
+            let part = &mut self.parts[index];
+            part.expire(now);
+            let partition = part.partition();
+            match part.phase {
+                Phase::Announced { until, .. } if until <= now => self.recover(partition, Unsteady::Unannounced),
+                Phase::Committing { until: Some(until), .. } if until <= now => self.probe_later(partition, now),
+                Phase::Confirming { until, .. } if until <= now => self.recover(partition, Unsteady::Unconfirmed),
+                Phase::Probing { retry_at, in_flight: false, .. } if retry_at <= now => self.start_probe(partition),
+                _ => {}
+            }
+            self.finish_drain(index, now);
+        }
+    }
+
+    /// Ends a drain that is done or has run out of time.
+    fn finish_drain(&mut self, index: usize, now: Instant) {
+        let part = &mut self.parts[index];
+        let Some(drain) = &part.drain else { return };
+        let nothing_to_stop = part.phase.serving_as().is_none();
+        if drain.until > now && !nothing_to_stop {
+            return;
+        }
+        part.give_up_all(self.closing);
+        part.drain = None;
+        if part.phase != Phase::Halted {
+            part.phase = Phase::Standby;
+        }
+    }
+
+    fn start_round(&mut self) {
+        if !matches!(self.producer, Producer::Ready(_)) {
+            return;
+        }
+        let mut batch = Vec::new();
+        for index in 0..self.parts.len() {
+            let partition = self.parts[index].partition();
+            let records = match self.parts[index].phase {
+                Phase::Fenced if self.parts[index].assigned => vec![self.announcement(partition)],
+                Phase::Serving { writer_id } => self.serve(partition, writer_id),
+                _ => Vec::new(),
+            };
+            batch.extend(records.into_iter().map(|record| (partition, record)));
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let appending = Producer::Appending { since: Instant::now() };
+        if let Producer::Ready(writer) = std::mem::replace(&mut self.producer, appending) {
+            metrics::histogram!("writer_round_records").record(batch.len() as f64);
+            self.ops.append(self.attempt, writer, batch);
+        }
+    }
+
+    /// What a partition that can be written to adds to the round.
+    fn serve(&mut self, partition: Partition, writer_id: Uuid) -> Vec<NewRecord> {
+        let part = &mut self.parts[partition.index()];
+        if !part.entries.has_queued() {
+            return if part.drain.is_some() { vec![self.own_stop(partition, writer_id)] } else { Vec::new() };
+        }
+        let decided_at = part.fold.acceptance.offset;
+        let decided = round::decide(part, writer_id, &self.config, &self.clock, &mut self.ids);
+        if !decided.records.is_empty() {
+            part.phase = Phase::Committing { writer_id, last_pseq: decided.last_pseq, until: None };
+        } else if decided.parked {
+            self.confirm(partition, writer_id, decided_at);
+        }
+        decided.records
+    }
+
+    /// Answers that wrote nothing are told when nobody can have written since they were decided.
+    fn confirm(&mut self, partition: Partition, writer_id: Uuid, decided_at: Option<Offset>) {
+        #[cfg(test)]
+        if self.config.sabotage == super::Sabotage::NoConfirm {
+            return self.parts[partition.index()].tell_parked();
+        }
+        let part = &mut self.parts[partition.index()];
+        let right_on_the_barrier = part.barrier.is_some_and(|barrier| {
+            decided_at == Some(barrier.offset)
+                && part.entries.newest_parked().is_some_and(|arrival| arrival <= barrier.arrivals_before)
+        });
+        if right_on_the_barrier {
+            part.tell_parked();
+        } else if self.config.confirm == Confirm::Strict {
+            self.recover(partition, Unsteady::Unconfirmed);
+        } else {
+            self.epochs += 1;
+            let until = round::from_now(self.config.visible_within);
+            part.phase = Phase::Confirming { writer_id, decided_at, epoch: self.epochs, until };
+            self.ops.end(partition, self.epochs);
+        }
+    }
+
+    fn next_timer(&self) -> Instant {
+        let far = round::from_now(self.config.append_within);
+        let parts = self.parts.iter().flat_map(|part| {
+            [part.phase.timer(), part.entries.next_deadline(), part.drain.as_ref().map(|drain| drain.until)]
+        });
+        let tail = match &self.tail {
+            Tail::Broken { retry_at } => Some(*retry_at),
+            Tail::Reading(_) => None,
+        };
+        parts.flatten().chain(tail).chain(self.producer_timer()).fold(far, Instant::min)
+    }
+
+    fn publish(&self) {
+        let statuses = self.parts.iter().map(|part| PartitionStatus {
+            partition: part.partition(),
+            phase: part.phase.name(),
+            assigned: part.assigned,
+            pseq: part.fold.acceptance.pseq,
+            chain: part.fold.acceptance.chain,
+        });
+        self.status.send_if_modified(|held| {
+            let changed = held.len() != self.parts.len()
+                || self.parts.iter().zip(held.iter()).any(|(part, old)| {
+                    (part.phase.name(), part.assigned) != (old.phase, old.assigned)
+                });
+            *held = statuses.collect();
+            changed
+        });
+    }
+}
