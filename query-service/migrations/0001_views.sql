@@ -34,7 +34,7 @@ create table segment (
 create index segment_by_status      on segment (tenant, status, segment_id);
 create index segment_by_site        on segment (tenant, site_code, segment_id);
 -- "Missing first when ascending, last when descending" is the order of these two, read forwards or backwards.
-create index segment_by_valid_from  on segment (tenant, valid_from nulls first);
+create index segment_by_valid_from  on segment (tenant, valid_from nulls first, valid_to);
 create index segment_by_valid_to    on segment (tenant, valid_to nulls first);
 create index segment_by_version     on segment (tenant, version);
 create index segment_by_created_at  on segment (tenant, created_at);

@@ -31,14 +31,6 @@ pub fn push_filter(sql: &mut QueryBuilder<Postgres>, resource: Resource, query: 
     }
 }
 
-/// Whether Postgres refused a statement because a filter within our limits is still too complex for it: 400, not a fault.
-pub fn is_too_complex(error: &sqlx::Error) -> bool {
-    const INVALID_REGULAR_EXPRESSION: &str = "2201B";
-    const STATEMENT_TOO_COMPLEX: &str = "54001";
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code == INVALID_REGULAR_EXPRESSION || code == STATEMENT_TOO_COMPLEX)
-}
-
 fn push_condition(sql: &mut QueryBuilder<Postgres>, resource: Resource, target: &Target, test: &Test) {
     match target {
         Target::Text(column) => column::push_text(sql, column, test),

@@ -1,7 +1,8 @@
 //! SQL in Postgres and the reference in memory find the same rows.
 
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
+use shared::document::Segment;
 use tokio::runtime::Runtime;
 
 use super::{database, generators};
@@ -18,7 +19,7 @@ fn segments_are_found_by_sql_as_by_the_reference() {
     let runtime = Runtime::new().expect("a runtime");
     let connection = tokio::sync::Mutex::new(runtime.block_on(database::connect()));
     let tenants = std::cell::Cell::new(0);
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(CASES));
+    let mut runner = TestRunner::new(generators::config(CASES));
     let outcome = runner.run(&(generators::segments(), vec(generators::query(), 12)), |(segments, queries)| {
         tenants.set(tenants.get() + 1);
         let tenant = format!("tenant{}", tenants.get());
@@ -42,7 +43,7 @@ fn items_are_found_by_sql_as_by_the_reference() {
     let runtime = Runtime::new().expect("a runtime");
     let connection = tokio::sync::Mutex::new(runtime.block_on(database::connect()));
     let tenants = std::cell::Cell::new(0);
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(CASES / 2));
+    let mut runner = TestRunner::new(generators::config(CASES / 2));
     let outcome = runner.run(&(generators::items(), vec(generators::query(), 12)), |(items, queries)| {
         tenants.set(tenants.get() + 1);
         let tenant = format!("tenant{}", tenants.get());
@@ -59,4 +60,67 @@ fn items_are_found_by_sql_as_by_the_reference() {
         })
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Values in and out of arrays and objects.
+fn shapes() -> Vec<Value> {
+    let scalars = [
+        json!(null),
+        json!(""),
+        json!("x"),
+        json!("2"),
+        json!("2024-04-17"),
+        json!(2),
+        json!(2.0),
+        json!(true),
+        json!("true"),
+    ];
+    let wrapped = |x: &Value| {
+        [
+            x.clone(),
+            json!([x]),
+            json!([[x]]),
+            json!(["y", x]),
+            json!({ "b": x }),
+            json!([{ "b": x }]),
+            json!([[{ "b": x }]]),
+        ]
+    };
+    let containers = [
+        json!({}),
+        json!([]),
+        json!([[]]),
+        json!([[[]]]),
+        json!([{}]),
+        json!([null]),
+        json!([[null]]),
+        json!([[["x"]]]),
+    ];
+    let held = |x: &Value| [x.clone(), json!({ "b": x }), json!([{ "b": x }, { "b": 3 }])];
+    scalars.iter().flat_map(wrapped).chain(containers.iter().flat_map(held)).collect()
+}
+
+fn document_with((index, shape): (usize, Value)) -> Segment {
+    let segment = json!({
+        "id": format!("s{index:03}"), "name": { "en": "n" }, "status": "ACTIVE", "siteCode": "main", "mixins": { "a": shape },
+        "metadata": { "version": 1, "createdAt": "2024-04-17T08:00:00Z", "modifiedAt": "2024-04-17T08:00:00Z" },
+    });
+    serde_json::from_value(segment).expect("a document")
+}
+
+#[tokio::test]
+async fn every_test_on_every_shape_of_value_agrees_with_the_reference() {
+    const TESTS: &str =
+        r#"missing exists x "" 2 "2" 2.0 true "true" (x,3) ~x ~^$ >1 <=2 >2024-01-01 <"2024-04-18T00:00:00+02:00" >x"#;
+    let segments: Vec<Segment> = shapes().into_iter().enumerate().map(document_with).collect();
+    let rows: Vec<_> = segments.iter().map(|segment| (segment.id.as_str().to_owned(), json!(segment))).collect();
+    let mut connection = database::connect().await;
+    database::insert_segments(&mut connection, "acme", &segments).await;
+    for field in ["mixins", "mixins.a", "mixins.a.b", "mixins.a.b.c"] {
+        for test in TESTS.split(' ').chain(["(>1 AND <3)", "(>2024-01-01 AND <3)"]) {
+            let query = Query::parse(&format!("{field}:{test}")).expect(test);
+            let found = database::find(&mut connection, "acme", &query, "").await;
+            assert_eq!(found, found_in_memory(&query, &rows), "{query}");
+        }
+    }
 }

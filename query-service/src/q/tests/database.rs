@@ -39,22 +39,33 @@ pub async fn connect() -> PgConnection {
 }
 
 pub async fn insert_segments(connection: &mut PgConnection, tenant: &str, segments: &[Segment]) {
-    let mut sql = QueryBuilder::<Postgres>::new(
+    fn all<T>(segments: &[Segment], value: impl Fn(&Segment) -> T) -> Vec<T> {
+        segments.iter().map(value).collect()
+    }
+    let columns = all(segments, SegmentColumns::of);
+    let validity = |segment: &Segment| segment.validity.unwrap_or_default();
+    let insert = sqlx::query(
         "insert into segment (tenant, segment_id, partition, incarnation, version, created_at, modified_at, status, \
-         site_code, valid_from, valid_to, search, texts, doc) ",
+         site_code, valid_from, valid_to, search, texts, doc) \
+         select $1, id, 0, '00000000', version, created_at, modified_at, status, site_code, valid_from, valid_to, \
+         search::jsonb, texts, doc::json from unnest($2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], \
+         $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[]) \
+         as t(id, version, created_at, modified_at, status, site_code, valid_from, valid_to, search, texts, doc)",
     );
-    sql.push_values(segments, |mut row, segment| {
-        let columns = SegmentColumns::of(segment);
-        let validity = segment.validity.unwrap_or_default();
-        row.push_bind(tenant.to_owned()).push_bind(segment.id.as_str().to_owned()).push("0, '00000000'");
-        row.push_bind(i64::try_from(segment.metadata.version).expect("a small version"));
-        row.push_bind(segment.metadata.created_at.datetime()).push_bind(segment.metadata.modified_at.datetime());
-        row.push_bind(segment.status.as_str()).push_bind(columns.site_code);
-        row.push_bind(validity.from.map(|from| from.datetime())).push_bind(validity.to.map(|to| to.datetime()));
-        row.push_bind(columns.search).push_bind(columns.texts);
-        row.push_bind(serde_json::to_string(segment).expect("a document")).push_unseparated("::json");
-    });
-    sql.build().persistent(false).execute(connection).await.expect("every document can be stored");
+    let insert = insert
+        .bind(tenant)
+        .bind(all(segments, |segment| segment.id.as_str().to_owned()))
+        .bind(all(segments, |segment| i64::try_from(segment.metadata.version).expect("a small version")))
+        .bind(all(segments, |segment| segment.metadata.created_at.datetime()))
+        .bind(all(segments, |segment| segment.metadata.modified_at.datetime()))
+        .bind(all(segments, |segment| segment.status.as_str()))
+        .bind(columns.iter().map(|columns| columns.site_code.clone()).collect::<Vec<_>>())
+        .bind(all(segments, |segment| validity(segment).from.map(|from| from.datetime())))
+        .bind(all(segments, |segment| validity(segment).to.map(|to| to.datetime())))
+        .bind(columns.iter().map(|columns| columns.search.to_string()).collect::<Vec<_>>())
+        .bind(columns.iter().map(|columns| columns.texts.clone()).collect::<Vec<_>>())
+        .bind(all(segments, |segment| serde_json::to_string(segment).expect("a document")));
+    insert.execute(connection).await.expect("every document can be stored");
 }
 
 pub async fn insert_items(connection: &mut PgConnection, tenant: &str, items: &[ItemRow]) {

@@ -98,6 +98,11 @@ const PATTERNS: [&str; 12] = [
     r"^\w+$",
 ];
 
+/// So many cases, and no files: a failing case is printed.
+pub fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 fn text() -> impl Strategy<Value = String> {
     select(&TEXTS[..]).prop_map(str::to_owned)
 }

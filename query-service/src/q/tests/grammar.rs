@@ -135,6 +135,8 @@ fn any_clause() -> impl Strategy<Value = Clause> {
 }
 
 proptest! {
+    #![proptest_config(generators::config(512))]
+
     #[test]
     fn a_printed_query_is_parsed_back(query in generators::query()) {
         prop_assert_eq!(Query::parse(&query.to_string()).expect("what was printed"), query);

@@ -5,7 +5,7 @@ use regex::Regex;
 use sqlx::PgConnection;
 use tokio::runtime::Runtime;
 
-use super::database;
+use super::{database, generators};
 use crate::q::pattern::{Error, Pattern};
 
 /// Letters whose cases fold in unusual ways, ends of lines and words, and what is special in either dialect.
@@ -53,28 +53,7 @@ fn atom() -> impl Strategy<Value = String> {
         "(?i:k)",
         r"\n",
     ]);
-    let look = select(vec![
-        "^",
-        "$",
-        r"\A",
-        r"\z",
-        r"\b",
-        r"\B",
-        "(?m:^)",
-        "(?m:$)",
-        "(?mR:^)",
-        "(?mR:$)",
-        r"\b{start}",
-        r"\b{end}",
-        r"\b{start-half}",
-        r"\b{end-half}",
-        r"(?-u:\b)",
-        r"(?-u:\B)",
-        r"(?-u:\b{start})",
-        r"(?-u:\b{end})",
-        "()",
-        "(?:)",
-    ]);
+    let look = select([&LOOKS[..], &["()", "(?:)"]].concat());
     prop_oneof![
         4 => character().prop_map(|c| regex_syntax::escape(&c.to_string())),
         3 => set.prop_map(str::to_owned),
@@ -114,8 +93,7 @@ async fn connect_with_timeout() -> PgConnection {
 fn postgres_and_regex_find_the_same() {
     let runtime = Runtime::new().expect("a runtime");
     let connection = tokio::sync::Mutex::new(runtime.block_on(connect_with_timeout()));
-    let mut runner =
-        TestRunner::new(ProptestConfig { cases: 1_500, max_global_rejects: 20_000, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig { max_global_rejects: 20_000, ..generators::config(1_500) });
     let outcome = runner.run(&(pattern(), vec(subject(), 12)), |(source, mut texts)| {
         // Names of groups may repeat, which is an error of its own.
         let Ok(regex) = Regex::new(&source) else { return Err(TestCaseError::reject("not in the dialect")) };
@@ -162,6 +140,51 @@ fn what_cannot_be_run_is_refused_with_its_construct() {
     for (source, expected) in cases {
         let refused = Pattern::parse(source).expect_err(source);
         assert_eq!(refused.to_string(), expected, "{source}");
+    }
+}
+
+const LOOKS: [&str; 18] = [
+    "^",
+    "$",
+    r"\A",
+    r"\z",
+    r"\b",
+    r"\B",
+    "(?m:^)",
+    "(?m:$)",
+    "(?mR:^)",
+    "(?mR:$)",
+    r"\b{start}",
+    r"\b{end}",
+    r"\b{start-half}",
+    r"\b{end-half}",
+    r"(?-u:\b)",
+    r"(?-u:\B)",
+    r"(?-u:\b{start})",
+    r"(?-u:\b{end})",
+];
+
+#[tokio::test]
+async fn every_condition_on_every_short_text_is_found_alike() {
+    const LETTERS: [&str; 5] = ["a", "é", "-", "\r", "\n"];
+    let longer = |texts: &[String]| -> Vec<String> {
+        texts.iter().flat_map(|text| LETTERS.map(|letter| format!("{text}{letter}"))).collect()
+    };
+    let ones = LETTERS.map(str::to_owned).to_vec();
+    let (twos, threes) = (longer(&ones), longer(&longer(&ones)));
+    let texts: Vec<String> = [vec![String::new()], ones, twos, threes].concat();
+    let mut connection = connect_with_timeout().await;
+    for look in LOOKS {
+        for before in ["", "a", "é", "-", "\\r", "\\n"] {
+            for after in ["", "a", "-", "\\r", "\\n"] {
+                let source = format!("{before}{look}{after}");
+                let regex = Regex::new(&source).expect(&source);
+                let expected: Vec<bool> = texts.iter().map(|text| regex.is_match(text)).collect();
+                let pattern = Pattern::parse(&source).expect(&source);
+                let found = matches(&mut connection, pattern.exact(), &texts).await.expect(&source);
+                assert_eq!(found, expected, "{source}");
+            }
+        }
     }
 }
 

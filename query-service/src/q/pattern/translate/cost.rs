@@ -14,8 +14,7 @@ const MAX_LOOKS: usize = 6;
 
 /// Whether a pattern is beyond the limits.
 pub fn is_excessive(hir: &Hir) -> bool {
-    let limits: [(fn(&Hir) -> usize, usize); 3] = [(states, MAX_STATES), (skips, MAX_SKIPS), (looks, MAX_LOOKS)];
-    limits.iter().any(|(count, limit)| count(hir) > *limit)
+    states(hir) > MAX_STATES || skips(hir) > MAX_SKIPS || looks(hir) > MAX_LOOKS
 }
 
 fn states(hir: &Hir) -> usize {
