@@ -44,7 +44,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let readiness: health::Readiness = Arc::new(move || http::checks(&checked.0, &checked.1));
     let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());
     let router = http::routes(Router::new(auth), &app).plain(health::routes(readiness, metrics)).plain(dev_routes);
-    tracing::info!(address = %config.listen.listen, instance = writer_config.instance, "command service is listening");
+    tracing::info!(address = %listener.local_addr()?, instance = writer_config.instance, "command service is listening");
     tokio::select! {
         served = serve(listener, router, config.listen.server_options(), shutdown::signal_received()?) => served?,
         end = &mut ended => anyhow::bail!("the writer has ended: {:?}", end?),

@@ -2,4 +2,5 @@
 
 mod architecture;
 mod http;
+mod program;
 mod samples;
