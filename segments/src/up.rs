@@ -1,0 +1,184 @@
+//! `segments up`: starts what is needed, in this order: log, PostgreSQL, command side, query side, HTTP. Stops it in the
+//! other order.
+//!
+//! A data folder holds one world for each kind of log, so that views never meet a log that they were not made from.
+
+mod args;
+mod parts;
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use command_service::{
+    http as command_http,
+    service::{self as command, Membership},
+    writer::{Ended, WriterConfig},
+};
+use query_service::{http as query_http, projector, service as query, views::Database};
+use shared::{
+    SystemClock,
+    clock::SharedClock,
+    config::TrustedIssuer,
+    consistency::Acknowledged,
+    http::{Router, ServerOptions, health, serve},
+    log::{EventLog, LockEvents, WriterName, all_granted, kafka::KafkaLog, local::LocalLog},
+    shutdown, telemetry,
+};
+use tokio::sync::oneshot;
+
+use crate::sample;
+use args::KafkaChoice;
+pub use args::UpArgs;
+use parts::Parts;
+
+/// Partitions of a new log.
+const PARTITIONS: u16 = 6;
+/// How often readiness is looked at while starting.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Runs until it is told to stop.
+pub async fn run(args: UpArgs) -> anyhow::Result<()> {
+    let stop = shutdown::signal_received()?;
+    let metrics = telemetry::init(args.log_format, &args.log)?;
+    projector::describe();
+    let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
+    std::fs::create_dir_all(&args.data_dir)
+        .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let world = Front { listener, clock, metrics, stop: Box::pin(stop) };
+    match args.kafka.clone() {
+        None => on_local_log(args, world).await,
+        Some(choice) => on_kafka(args, choice, world).await,
+    }
+}
+
+/// What does not depend on the kind of log.
+struct Front {
+    listener: TcpListener,
+    clock: SharedClock,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+    stop: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
+    let folder = args.data_dir.join("local");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("log.sqlite");
+    let log = LocalLog::open(&path, PARTITIONS, front.clock.clone()).await?;
+    say("log", format_args!("{} (embedded: for one machine; use Kafka beyond that)", path.display()));
+    let mut parts = Parts::default();
+    let database = parts.database(&args, &folder).await?;
+    let instance = command::instance_name(None, &folder)?;
+    let writer = WriterConfig::new(&*instance, WriterName(format!("local.segments.w.{instance}")));
+    let partitions = log.partitions();
+    let served = serve_all(&args, front, log, move || all_granted(partitions), writer, database).await;
+    parts.stop().await;
+    served
+}
+
+async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Result<()> {
+    let folder = args.data_dir.join("kafka");
+    std::fs::create_dir_all(&folder)?;
+    let mut parts = Parts::default();
+    let config = parts.kafka(&choice, &folder, PARTITIONS).await?;
+    let log = KafkaLog::connect(config.clone()).await?;
+    say("log", format_args!("Apache Kafka at {}, topic {}", config.brokers, config.topic));
+    let database = parts.database(&args, &folder).await?;
+    let instance = command::instance_name(None, &folder)?;
+    let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
+    let (join, membership) = Membership::prepare(log.clone(), &instance);
+    let served = serve_all(&args, front, log, join, WriterConfig::new(&*instance, name), database).await;
+    membership.left().await;
+    parts.stop().await;
+    served
+}
+
+/// Runs both sides on one port until it is time to stop.
+async fn serve_all<L: EventLog>(
+    args: &UpArgs,
+    front: Front,
+    log: L,
+    locks: impl FnOnce() -> LockEvents + 'static,
+    writer_config: WriterConfig,
+    database: Database,
+) -> anyhow::Result<()> {
+    let Front { listener, clock, metrics, mut stop } = front;
+    let TrustedIssuer { auth, dev_issuer } = args.auth().set_up(clock.clone()).await?;
+    let acknowledged = Acknowledged::default();
+    let (settings, seen) = (command_http::Settings::default(), Some(acknowledged.clone()));
+    let command = command::start(log.clone(), locks, writer_config, settings.clone(), seen, clock.clone()).await?;
+    say("writer", format_args!("log replayed, {} partitions", log.partitions()));
+    let language = settings.default_language;
+    let options = Some(projector::Options::default());
+    let settings = query::Settings { database, projector: options, default_language: language };
+    let query = query::open(log, &settings, Some(acknowledged), clock).await.context("the views cannot be opened")?;
+    let mut work = tokio::spawn(query.work);
+    say("projector", format_args!("running"));
+
+    let (writer, views, keys) = (command.writer.clone(), query.health.clone(), auth.clone());
+    let readiness: health::Readiness = Arc::new(move || {
+        let mut checks = command_http::checks(&writer, &keys);
+        checks.push(views.check());
+        checks
+    });
+    let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());
+    let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app)
+        .plain(health::routes(Arc::clone(&readiness), metrics))
+        .plain(dev_routes);
+    let url = format!("http://{}", listener.local_addr()?);
+    let (close, closed) = oneshot::channel::<()>();
+    let closing = async move {
+        // Sent, or dropped with everything else: both mean to stop.
+        let _told = closed.await;
+    };
+    let mut server = tokio::spawn(serve(listener, router, ServerOptions::default(), closing));
+    let mut ended = command.ended;
+    let mut started = std::pin::pin!(announce(args, &url, &readiness));
+    let mut is_started = false;
+
+    let outcome = loop {
+        tokio::select! {
+            () = &mut stop => break Ok(()),
+            served = &mut server => break Err(anyhow::anyhow!("the server has ended: {served:?}")),
+            end = &mut ended => break Err(anyhow::anyhow!("the writer has ended: {end:?}")),
+            _ = &mut work => break Err(anyhow::anyhow!("the projector has ended")),
+            done = &mut started, if !is_started => match done {
+                Ok(()) => is_started = true,
+                Err(error) => break Err(error),
+            },
+        }
+    };
+    // The order matters: requests under way may still write, and their readers may still wait for the views.
+    drop(close);
+    if !server.is_finished() {
+        server.await.context("the server")??;
+    }
+    command.writer.shut_down().await;
+    if !ended.is_finished() {
+        let end = ended.await?;
+        anyhow::ensure!(end == Ended::ShutDown, "the writer has ended: {end:?}");
+    }
+    work.abort();
+    outcome
+}
+
+/// Waits until everything is there, says so, and fills the sample tenant if that is wanted.
+async fn announce(args: &UpArgs, url: &str, readiness: &health::Readiness) -> anyhow::Result<()> {
+    while !readiness().iter().all(|check| check.ready) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    say("api", format_args!("{url}/customer-segment/{{tenant}}/segments"));
+    if args.sample {
+        let shown = sample::load(url).await.context("the sample tenant could not be written")?;
+        println!("ready {url}");
+        println!("{shown}");
+    } else {
+        println!("ready {url}");
+    }
+    Ok(())
+}
+
+/// One line for a part that has come up.
+fn say(part: &str, what: std::fmt::Arguments<'_>) {
+    println!("{part:<10} {what}");
+}
