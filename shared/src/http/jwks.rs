@@ -69,12 +69,14 @@ impl KeySource {
         }
     }
 
-    async fn fetch(&self, client: &reqwest::Client) -> Result<Vec<VerificationKey>, KeysError> {
+    async fn fetch(&self) -> Result<Vec<VerificationKey>, KeysError> {
         let document = match self {
             Self::Fixed(document) => document.clone(),
             Self::File(path) => serde_json::from_slice(&tokio::fs::read(path).await?)?,
             Self::Url(url) => {
-                let mut answer = client.get(url).timeout(FETCH_TIMEOUT).send().await?.error_for_status()?;
+                // Built each time: it is seldom needed, and certificates of authorities may have changed.
+                let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).build()?;
+                let mut answer = client.get(url).send().await?.error_for_status()?;
                 let mut bytes = Vec::new();
                 while let Some(chunk) = answer.chunk().await? {
                     bytes.extend_from_slice(&chunk);
@@ -143,8 +145,8 @@ struct Inner {
 }
 
 impl Keys {
-    /// Fetches the keys once and starts the task that keeps them fresh; it ends with the last clone. A source that fails
-    /// at first is tried again.
+    /// Fetches the keys once and starts the task that keeps them fresh; it ends some time after the last clone. A source
+    /// that fails at first is tried again.
     pub async fn start(source: KeySource) -> Self {
         let inner = Inner {
             source,
@@ -154,13 +156,12 @@ impl Keys {
             failing: AtomicBool::new(false),
         };
         let keys = Self(Arc::new(inner));
-        let client = reqwest::Client::new();
-        keys.0.attempt(&client).await;
+        keys.0.attempt().await;
         let weak = Arc::downgrade(&keys.0);
         tokio::spawn(async move {
             while let Some(inner) = weak.upgrade() {
                 inner.wait_for_reason().await;
-                inner.attempt(&client).await;
+                inner.attempt().await;
             }
         });
         keys
@@ -194,8 +195,8 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, client: &reqwest::Client) {
-        let result = self.source.fetch(client).await;
+    async fn attempt(&self) {
+        let result = self.source.fetch().await;
         self.failing.store(result.is_err(), Ordering::Relaxed);
         match result {
             Ok(keys) => self.keep(keys),
@@ -301,5 +302,31 @@ mod tests {
 
         assert!(known("new") && !known("old"));
         assert!(keys.current().generation > generation);
+    }
+
+    #[tokio::test]
+    async fn keys_are_fetched_from_an_address_and_kept_while_it_fails() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/jwks.json", listener.local_addr().expect("it is bound"));
+        let body = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})
+        .to_string();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).await.expect("a request");
+            assert!(request[..read].starts_with(b"GET /jwks.json "));
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).await.expect("the client reads");
+            // Nobody listens from here on.
+        });
+
+        let keys = Keys::start(KeySource::Url(url)).await;
+        assert!(keys.current().is_usable());
+        keys.0.attempt().await;
+        assert!(keys.current().is_usable(), "the keys of the last fetch are still good");
+        assert_eq!(keys.current().candidates(Some("k"), Algorithm::EdDSA).count(), 1);
     }
 }
