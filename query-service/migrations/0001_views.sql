@@ -39,8 +39,10 @@ create index segment_by_valid_to    on segment (tenant, valid_to nulls first);
 create index segment_by_version     on segment (tenant, version);
 create index segment_by_created_at  on segment (tenant, created_at);
 create index segment_by_modified_at on segment (tenant, modified_at);
-create index segment_by_search      on segment using gin (tenant, search jsonb_path_ops);
-create index segment_by_texts       on segment using gin (tenant, texts gin_trgm_ops);
+-- GIN indexes put new rows aside and merge many at once, which costs half. The projector has that done every second, beside
+-- its transactions; the limit (64 MiB) only guards against its absence.
+create index segment_by_search      on segment using gin (tenant, search jsonb_path_ops) with (gin_pending_list_limit = 65536);
+create index segment_by_texts       on segment using gin (tenant, texts gin_trgm_ops) with (gin_pending_list_limit = 65536);
 -- `description:missing`, which no GIN index can answer.
 create index segment_undescribed    on segment (tenant, segment_id) where not (search ? 'description');
 
@@ -63,7 +65,8 @@ create table item_assignment (
 );
 
 create index item_assignment_by_segment on item_assignment (tenant, segment_id, type, item_id);
-create index item_assignment_by_search  on item_assignment using gin (tenant, search jsonb_path_ops) where search is not null;
+create index item_assignment_by_search  on item_assignment using gin (tenant, search jsonb_path_ops)
+    with (gin_pending_list_limit = 65536) where search is not null;
 
 -- Segments that were deleted with very many assignments: rows written before `log_offset` are dead, and are removed bit by
 -- bit. The offsets compare, since everything about a segment lies in one partition. Nearly always empty.

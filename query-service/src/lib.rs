@@ -3,6 +3,7 @@
 //! [`projector`] writes the views, [`views`] reads them, [`q`] is the language of filters, [`http`] the API. [`progress`] says
 //! how far the views are, so that a read can wait for a write. [`service`] puts it all together.
 
+pub mod config;
 pub mod http;
 pub mod progress;
 pub mod projector;

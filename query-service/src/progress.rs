@@ -92,6 +92,11 @@ impl Progress {
         Some(part.next_offset.load(Ordering::Acquire)).filter(|offset| *offset != UNKNOWN)
     }
 
+    /// Grows with everything that the views show.
+    pub(crate) fn total(&self) -> i64 {
+        self.0.parts.iter().map(|part| part.next_offset.load(Ordering::Relaxed)).sum()
+    }
+
     /// Whether the views show everything that is asked for.
     pub fn reached(&self, positions: &Positions) -> bool {
         positions.reached_by(|partition| self.next_offset(partition))

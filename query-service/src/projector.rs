@@ -16,6 +16,7 @@ mod failure;
 mod feed;
 mod health;
 mod hub;
+mod merging;
 mod position;
 mod reaper;
 mod rows;
@@ -100,6 +101,7 @@ impl<L: EventLog> Projector<L> {
             tasks.spawn(worker.run());
         }
         tasks.spawn(reaper::run(self.pool.clone()));
+        tasks.spawn(merging::run(self.pool.clone(), self.progress.clone(), self.health.clone()));
         tasks.spawn(watch::run(self.log, self.pool, self.progress, self.health, self.clock));
         while let Some(ended) = tasks.join_next().await {
             if let Err(panic) = ended {

@@ -78,17 +78,21 @@ impl Database {
     }
 }
 
-/// Connects and brings the tables up to date. Connections that are made later begin with what [`Progress`] must know.
+/// Brings the tables up to date and connects.
 ///
 /// # Errors
 /// When the database cannot be reached or the migrations fail.
 pub async fn open(database: &Database, progress: Progress) -> Result<PgPool, OpenError> {
-    let options = PgConnectOptions::from_str(&database.url)?
-        .application_name("query-service")
-        .options([("search_path", format!("{SCHEMA}, public").as_str()), ("TimeZone", "UTC")])
-        .statement_cache_capacity(500);
-    migrate(&options).await?;
-    let pool = PgPoolOptions::new()
+    migrate(&options(database)?).await?;
+    Ok(connect(database, progress).await?)
+}
+
+/// Connects to tables that are there. Connections that are made later begin with what [`Progress`] must know.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn connect(database: &Database, progress: Progress) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
         .max_connections(database.connections)
         .acquire_timeout(database.acquire_timeout)
         // A connection is tested when it is given back, and again only if it has been idle since: a read is one round trip.
@@ -100,9 +104,15 @@ pub async fn open(database: &Database, progress: Progress) -> Result<PgPool, Ope
             let progress = progress.clone();
             Box::pin(async move { progress.relearn(connection).await })
         })
-        .connect_with(options.options([("statement_timeout", STATEMENT_TIMEOUT)]))
-        .await?;
-    Ok(pool)
+        .connect_with(options(database)?.options([("statement_timeout", STATEMENT_TIMEOUT)]))
+        .await
+}
+
+fn options(database: &Database) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(PgConnectOptions::from_str(&database.url)?
+        .application_name("query-service")
+        .options([("search_path", format!("{SCHEMA}, public").as_str()), ("TimeZone", "UTC")])
+        .statement_cache_capacity(500))
 }
 
 async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {

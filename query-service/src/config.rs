@@ -1,0 +1,80 @@
+//! The settings of the query service: arguments, or environment variables of the same meaning.
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use shared::config::{AuthArgs, KafkaArgs, ListenArgs, LogArgs};
+
+use crate::{projector::Options, service::Settings, views::Database};
+
+/// Projects the event log into views in PostgreSQL and answers the reads of the segments API from them.
+#[derive(Debug, Parser)]
+#[command(name = "query-service", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: Option<ServeArgs>,
+}
+
+/// What can be done besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a checksum of every table of the views, to compare them before and after they were rebuilt.
+    Checksum(DatabaseArgs),
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: ListenArgs,
+    /// Where the log is.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    /// Where the views are.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Whose tokens are trusted.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// Whether this process projects. At least one must; several share the partitions.
+    #[arg(long, env = "PROJECTOR", default_value_t = true, action = ArgAction::Set)]
+    pub projector: bool,
+    /// The language of texts that are not there in the one asked for.
+    #[arg(long, env = "DEFAULT_LANGUAGE", default_value = "en")]
+    pub default_language: String,
+}
+
+/// Where the views are.
+#[derive(Debug, Args)]
+pub struct DatabaseArgs {
+    /// `postgres://user:password@host:port/name`; PostgreSQL 15 or later.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// The most connections for reads; the projector has one more for each partition.
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+}
+
+impl DatabaseArgs {
+    /// For [`crate::views::open`].
+    pub fn database(&self) -> Database {
+        Database { connections: self.database_connections, ..Database::at(&self.database_url) }
+    }
+}
+
+impl ServeArgs {
+    /// For [`crate::service::open`].
+    pub fn settings(&self) -> Settings {
+        Settings {
+            database: self.database.database(),
+            projector: self.projector.then(Options::default),
+            default_language: self.default_language.clone(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The query service as a program of its own, on a Kafka log.
+
+use std::{net::TcpListener, sync::Arc};
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use query_service::{
+    config::{Cli, Command, DatabaseArgs, ServeArgs},
+    http,
+    progress::Progress,
+    projector, service,
+    views::{self, checksum},
+};
+use shared::{
+    SystemClock,
+    clock::SharedClock,
+    config::TrustedIssuer,
+    http::{Router, health, serve},
+    log::kafka::KafkaLog,
+    shutdown, telemetry,
+};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse() {
+        Cli { command: Some(Command::Checksum(database)), .. } => print_checksums(&database).await,
+        Cli { serve: Some(config), .. } => run(config).await,
+        // Without any argument or variable clap sees nothing to complain about.
+        Cli { .. } => Cli::command().error(ErrorKind::MissingRequiredArgument, "see --help for what is required").exit(),
+    }
+}
+
+async fn run(config: ServeArgs) -> anyhow::Result<()> {
+    let metrics = telemetry::init(config.log.log_format, &config.log.log)?;
+    projector::describe();
+    let clock: SharedClock = Arc::new(SystemClock);
+    let listener = TcpListener::bind(config.listen.listen)
+        .with_context(|| format!("cannot listen on {}", config.listen.listen))?;
+    let TrustedIssuer { auth, dev_issuer } = config.auth.set_up(clock.clone()).await?;
+    let log = KafkaLog::connect(config.kafka.config()).await?;
+    let query = service::open(log, &config.settings(), None, clock).await.context("the views cannot be opened")?;
+
+    let (health, keys) = (query.health.clone(), auth.clone());
+    let readiness: health::Readiness =
+        Arc::new(move || vec![health.check(), health::Check::new("keys", keys.is_ready())]);
+    let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());
+    let router =
+        http::routes(Router::new(auth), &query.app).plain(health::routes(readiness, metrics)).plain(dev_routes);
+    tracing::info!(address = %config.listen.listen, "query service is listening");
+    tokio::select! {
+        served = serve(listener, router, config.listen.server_options(), shutdown::signal_received()?) => served?,
+        () = query.work => anyhow::bail!("the projector has ended"),
+    }
+    Ok(())
+}
+
+async fn print_checksums(database: &DatabaseArgs) -> anyhow::Result<()> {
+    let pool = views::connect(&database.database(), Progress::new(0)).await?;
+    for checksum in checksum::of(&pool).await? {
+        println!("{checksum}");
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Merges what the GIN indexes have put aside. Left to itself Postgres does it within some transaction of the projector, which
+//! then stands still, and until then every search reads through all that was put aside.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::time;
+
+use super::health::{Health, State};
+use crate::progress::Progress;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+const MERGE: &str = "
+    select gin_clean_pending_list(index::regclass)
+    from unnest(array['segment_by_search', 'segment_by_texts', 'item_assignment_by_search']) index";
+
+/// Merges every second in which this process has projected something, until dropped.
+pub async fn run(pool: PgPool, progress: Progress, health: Health) {
+    let mut merged = progress.total();
+    loop {
+        time::sleep(EVERY).await;
+        let projected = progress.total();
+        if projected == merged || !health.states().iter().any(|(_, state)| projects(state)) {
+            continue;
+        }
+        match sqlx::query(MERGE).execute(&pool).await {
+            Ok(_) => merged = projected,
+            Err(error) => tracing::debug!(%error, "cannot merge what the indexes have put aside"),
+        }
+    }
+}
+
+fn projects(state: &State) -> bool {
+    matches!(state, State::CatchingUp | State::Following)
+}
