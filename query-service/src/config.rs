@@ -1,32 +1,14 @@
 //! The settings of the query service: arguments, or environment variables of the same meaning.
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser};
 use shared::config::{AuthArgs, KafkaArgs, ListenArgs, LogArgs};
 
 use crate::{projector::Options, service::Settings, views::Database};
 
 /// Projects the event log into views in PostgreSQL and answers the reads of the segments API from them.
 #[derive(Debug, Parser)]
-#[command(name = "query-service", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    /// Something else than to serve.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    /// How to serve.
-    #[command(flatten)]
-    pub serve: Option<ServeArgs>,
-}
-
-/// What can be done besides serving.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Print a checksum of every table of the views, to compare them before and after they were rebuilt.
-    Checksum(DatabaseArgs),
-}
-
-/// How to serve.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
+#[command(name = "query-service", version)]
+pub struct Config {
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,
@@ -68,7 +50,7 @@ impl DatabaseArgs {
     }
 }
 
-impl ServeArgs {
+impl Config {
     /// For [`crate::service::open`].
     pub fn settings(&self) -> Settings {
         Settings {

@@ -3,14 +3,8 @@
 use std::{net::TcpListener, sync::Arc};
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
-use query_service::{
-    config::{Cli, Command, DatabaseArgs, ServeArgs},
-    http,
-    progress::Progress,
-    projector, service,
-    views::{self, checksum},
-};
+use clap::Parser as _;
+use query_service::{config::Config, http, projector, service};
 use shared::{
     SystemClock,
     clock::SharedClock,
@@ -22,15 +16,7 @@ use shared::{
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    match Cli::parse() {
-        Cli { command: Some(Command::Checksum(database)), .. } => print_checksums(&database).await,
-        Cli { serve: Some(config), .. } => run(config).await,
-        // Without any argument or variable clap sees nothing to complain about.
-        Cli { .. } => Cli::command().error(ErrorKind::MissingRequiredArgument, "see --help for what is required").exit(),
-    }
-}
-
-async fn run(config: ServeArgs) -> anyhow::Result<()> {
+    let config = Config::parse();
     let metrics = telemetry::init(config.log.log_format, &config.log.log)?;
     projector::describe();
     let clock: SharedClock = Arc::new(SystemClock);
@@ -50,14 +36,6 @@ async fn run(config: ServeArgs) -> anyhow::Result<()> {
     tokio::select! {
         served = serve(listener, router, config.listen.server_options(), shutdown::signal_received()?) => served?,
         () = query.work => anyhow::bail!("the projector has ended"),
-    }
-    Ok(())
-}
-
-async fn print_checksums(database: &DatabaseArgs) -> anyhow::Result<()> {
-    let pool = views::connect(&database.database(), Progress::new(0)).await?;
-    for checksum in checksum::of(&pool).await? {
-        println!("{checksum}");
     }
     Ok(())
 }

@@ -1,0 +1,25 @@
+//! Prints a checksum of every table of the views, to compare them before and after they were rebuilt.
+
+use clap::Parser;
+use query_service::{
+    config::DatabaseArgs,
+    progress::Progress,
+    views::{self, checksum},
+};
+
+/// Prints name, number of rows and checksum of every table of the views.
+#[derive(Debug, Parser)]
+#[command(name = "views-checksum", version)]
+struct Config {
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let pool = views::connect(&Config::parse().database.database(), Progress::new(0)).await?;
+    for checksum in checksum::of(&pool).await? {
+        println!("{checksum}");
+    }
+    Ok(())
+}
