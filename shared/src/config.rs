@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::{
     clock::SharedClock,
@@ -93,7 +93,8 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 
 /// Whose tokens are trusted.
 #[derive(Debug, Clone, Args)]
-#[group(id = "keys", required = true, multiple = false, args = ["jwks_url", "jwks_file", "dev_issuer"])]
+#[group(skip)]
+#[command(group(ArgGroup::new("keys").required(true).args(["jwks_url", "jwks_file", "dev_issuer"])))]
 pub struct AuthArgs {
     /// Address of the JSON Web Key Set of the trusted issuer.
     #[arg(long, env = "JWKS_URL")]
@@ -189,7 +190,8 @@ mod tests {
             ("keys from an address", vec!["--jwks-url", "https://idp.example/keys"], true),
             ("keys from a file", vec!["--jwks-file", "/keys.json"], true),
             ("the development issuer", vec!["--dev-issuer", "/data"], true),
-            ("no keys", vec![], false),
+            ("keys, and what tokens must say", vec!["--jwks-file", "/k", "--issuer", "i", "--audience", "a"], true),
+            ("no keys", vec!["--issuer", "i"], false),
             ("two sources of keys", vec!["--jwks-file", "/keys.json", "--dev-issuer", "/data"], false),
             ("no partitions", vec!["--jwks-file", "/keys.json", "--kafka-partitions", "0"], false),
             ("half an option", vec!["--jwks-file", "/keys.json", "--kafka-option", "a"], false),
