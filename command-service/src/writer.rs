@@ -5,7 +5,8 @@
 //! round: one atomic append over all partitions. Every doubt (an error, a timeout, a foreign writer) is settled the same
 //! way: announce a new writer id in the log, read up to the announcement, and what has not appeared by then never will.
 //!
-//! Read [`actor`] first (the loop), then `part` (what is kept for a partition, and its phases), `round`, `takeover`.
+//! Read `actor` first (the loop), then `phase` and `part` (what is kept for a partition), `serving` and `round` (the ordinary
+//! course), `takeover` (every doubt). A new kind of news is an arm in `Actor::run`.
 
 mod actor;
 mod boot;
@@ -13,14 +14,20 @@ mod config;
 mod dedupe;
 mod entries;
 mod handle;
+mod locks;
 mod ops;
 mod part;
 mod phase;
+mod probing;
+mod producer;
 mod request;
 mod round;
+mod serving;
 #[cfg(test)]
 mod simulation;
 mod takeover;
+#[cfg(test)]
+mod tests;
 
 use shared::{
     clock::SharedClock,

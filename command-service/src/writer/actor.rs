@@ -1,28 +1,26 @@
 //! The writer's loop: five sources of news (records, ended requests to the log, locks, commands, time), one thread of
 //! decisions. After each piece of news it starts whatever can be started.
 
-use std::sync::Arc;
-
 use futures::StreamExt;
 use shared::{
     clock::SharedClock,
-    log::{EventLog, LockEvent, LockEvents, LogError, NewRecord, Offset, Partition, Record, WriterName, partition_of},
+    log::{EventLog, LockEvents, LogError, Partition, Record, WriterName, partition_of},
 };
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
-use uuid::Uuid;
 
 use super::{
     Ids,
     boot::log_stuck,
-    config::{Confirm, WriterConfig},
+    config::WriterConfig,
     entries::{Entry, Reply},
     handle::{Message, PartitionStatus},
     ops::{Done, Ops},
-    part::{Drain, Fold, Folded, Part, Release},
+    part::{Fold, Folded, Part},
     phase::Phase,
+    producer::Producer,
     request::{Failure, Outcome, Request},
     round,
     takeover::Unsteady,
@@ -45,16 +43,6 @@ pub enum Ended {
     LogHangs,
 }
 
-/// The right to append, and what it is doing.
-#[derive(Debug)]
-pub(super) enum Producer<W> {
-    /// There is none; one is opened when it is needed.
-    Closed { retry_at: Instant },
-    Opening { since: Instant },
-    Ready(W),
-    Appending { since: Instant },
-}
-
 /// See the module.
 pub(super) struct Actor<L: EventLog> {
     pub(super) log: L,
@@ -75,9 +63,9 @@ pub(super) struct Actor<L: EventLog> {
     pub(super) ids: Ids,
     pub(super) config: WriterConfig,
     pub(super) arrivals: u64,
-    epochs: u64,
+    pub(super) epochs: u64,
     tail: Tail,
-    closing: bool,
+    pub(super) closing: bool,
     pub(super) ended: Option<Ended>,
     status: watch::Sender<Vec<PartitionStatus>>,
 }
@@ -181,14 +169,12 @@ impl<L: EventLog> Actor<L> {
         }
     }
 
-    // --- Commands
-
     fn submitted(&mut self, request: Box<Request>, reply: Reply) {
         let partition = partition_of(&request.command.key, self.log.partitions());
         let part = &mut self.parts[partition.index()];
         if let Some(known) = part.fold.dedupe.get(request.stamp.id) {
             let answer = if known.hash == request.stamp.hash {
-                Ok(part.answer(Outcome::Changed(known.receipt.clone()), known.next_offset, true))
+                Ok(part.answer(Outcome::Changed(known.receipt), known.next_offset, true))
             } else {
                 Err(Failure::KeyReused)
             };
@@ -205,8 +191,6 @@ impl<L: EventLog> Actor<L> {
         self.arrivals += 1;
         part.entries.push(self.arrivals, Entry::new(request, round::from_now(self.config.deadline), reply));
     }
-
-    // --- Records
 
     fn read(&mut self, record: Option<Result<Record, LogError>>) {
         match record {
@@ -262,21 +246,6 @@ impl<L: EventLog> Actor<L> {
         metrics::gauge!("writer_halted_partitions").increment(1.0);
     }
 
-    /// When the last record of our round is read back, the partition is ready for the next one.
-    fn settle_if_read_back(&mut self, partition: Partition) {
-        let part = &mut self.parts[partition.index()];
-        let acceptance = &part.fold.acceptance;
-        let Phase::Committing { writer_id, last_pseq, .. } = part.phase else { return };
-        let still_ours = acceptance.writer.as_ref().is_some_and(|writer| writer.id == writer_id);
-        if still_ours && acceptance.pseq >= last_pseq {
-            part.phase = Phase::Serving { writer_id };
-            part.failures = 0;
-            part.tell_parked();
-        }
-    }
-
-    // --- Requests to the log that ended
-
     fn done(&mut self, done: Done<L::Writer>) {
         match done {
             Done::Opened { attempt, result } if attempt == self.attempt => self.opened(result),
@@ -288,66 +257,6 @@ impl<L: EventLog> Actor<L> {
             Done::End { partition, epoch, result } => self.end_known(partition, epoch, result),
         }
     }
-
-    fn end_known(&mut self, partition: Partition, asked: u64, result: Result<Offset, LogError>) {
-        let part = &mut self.parts[partition.index()];
-        let Phase::Confirming { writer_id, decided_at, epoch, .. } = part.phase else { return };
-        if epoch != asked {
-            return;
-        }
-        let unmoved = part.fold.acceptance.offset == decided_at;
-        let expected = decided_at.map(|offset| self.log.end_after(offset));
-        if unmoved && result.as_ref().ok().copied() == expected {
-            part.phase = Phase::Serving { writer_id };
-            part.tell_parked();
-        } else {
-            self.recover(partition, Unsteady::Unconfirmed);
-        }
-    }
-
-    // --- Locks
-
-    fn locked(&mut self, event: LockEvent) {
-        match event {
-            LockEvent::Assigned(partitions) if !self.closing => {
-                for partition in partitions {
-                    let part = &mut self.parts[partition.index()];
-                    part.assigned = true;
-                    part.drain = None;
-                    if matches!(part.phase, Phase::Standby | Phase::Stopping { .. }) {
-                        part.phase = Phase::rest_until(Instant::now());
-                    }
-                }
-            }
-            LockEvent::Assigned(_) => {}
-            LockEvent::Revoked { partitions, released } => {
-                let release = Release::new(released);
-                for partition in partitions {
-                    self.drain(partition, Some(Arc::clone(&release)));
-                }
-            }
-        }
-        self.publish();
-    }
-
-    fn close(&mut self) {
-        if !self.closing {
-            self.closing = true;
-            for index in 0..self.parts.len() {
-                self.drain(self.parts[index].partition(), None);
-            }
-        }
-    }
-
-    /// Takes no new commands, finishes what waits, then stops.
-    fn drain(&mut self, partition: Partition, release: Option<Arc<Release>>) {
-        let until = round::from_now(self.config.drain_within);
-        let part = &mut self.parts[partition.index()];
-        part.assigned = false;
-        part.drain = Some(Drain { until, _release: release });
-    }
-
-    // --- What can be started
 
     fn advance(&mut self) {
         let now = Instant::now();
@@ -383,84 +292,6 @@ impl<L: EventLog> Actor<L> {
         }
     }
 
-    /// Ends a drain that is done or has run out of time.
-    fn finish_drain(&mut self, index: usize, now: Instant) {
-        let part = &mut self.parts[index];
-        let Some(drain) = &part.drain else { return };
-        let nothing_to_stop = part.phase.serving_as().is_none();
-        if drain.until > now && !nothing_to_stop {
-            return;
-        }
-        part.give_up_all(self.closing);
-        part.drain = None;
-        if part.phase != Phase::Halted {
-            part.phase = Phase::Standby;
-        }
-    }
-
-    fn start_round(&mut self) {
-        if !matches!(self.producer, Producer::Ready(_)) {
-            return;
-        }
-        let mut batch = Vec::new();
-        for index in 0..self.parts.len() {
-            let partition = self.parts[index].partition();
-            let records = match self.parts[index].phase {
-                Phase::Fenced if self.parts[index].assigned => vec![self.announcement(partition)],
-                Phase::Serving { writer_id } => self.serve(partition, writer_id),
-                _ => Vec::new(),
-            };
-            batch.extend(records.into_iter().map(|record| (partition, record)));
-        }
-        if batch.is_empty() {
-            return;
-        }
-        let appending = Producer::Appending { since: Instant::now() };
-        if let Producer::Ready(writer) = std::mem::replace(&mut self.producer, appending) {
-            metrics::histogram!("writer_round_records").record(batch.len() as f64);
-            self.ops.append(self.attempt, writer, batch);
-        }
-    }
-
-    /// What a partition that can be written to adds to the round.
-    fn serve(&mut self, partition: Partition, writer_id: Uuid) -> Vec<NewRecord> {
-        let part = &mut self.parts[partition.index()];
-        if !part.entries.has_queued() {
-            return if part.drain.is_some() { vec![self.own_stop(partition, writer_id)] } else { Vec::new() };
-        }
-        let decided_at = part.fold.acceptance.offset;
-        let decided = round::decide(part, writer_id, &self.config, &self.clock, &mut self.ids);
-        if !decided.records.is_empty() {
-            part.phase = Phase::Committing { writer_id, last_pseq: decided.last_pseq, until: None };
-        } else if decided.parked {
-            self.confirm(partition, writer_id, decided_at);
-        }
-        decided.records
-    }
-
-    /// Answers that wrote nothing are told when nobody can have written since they were decided.
-    fn confirm(&mut self, partition: Partition, writer_id: Uuid, decided_at: Option<Offset>) {
-        #[cfg(test)]
-        if self.config.sabotage == super::Sabotage::NoConfirm {
-            return self.parts[partition.index()].tell_parked();
-        }
-        let part = &mut self.parts[partition.index()];
-        let right_on_the_barrier = part.barrier.is_some_and(|barrier| {
-            decided_at == Some(barrier.offset)
-                && part.entries.newest_parked().is_some_and(|arrival| arrival <= barrier.arrivals_before)
-        });
-        if right_on_the_barrier {
-            part.tell_parked();
-        } else if self.config.confirm == Confirm::Strict {
-            self.recover(partition, Unsteady::Unconfirmed);
-        } else {
-            self.epochs += 1;
-            let until = round::from_now(self.config.visible_within);
-            part.phase = Phase::Confirming { writer_id, decided_at, epoch: self.epochs, until };
-            self.ops.end(partition, self.epochs);
-        }
-    }
-
     fn next_timer(&self) -> Instant {
         let far = round::from_now(self.config.append_within);
         let parts = self.parts.iter().flat_map(|part| {
@@ -473,7 +304,7 @@ impl<L: EventLog> Actor<L> {
         parts.flatten().chain(tail).chain(self.producer_timer()).fold(far, Instant::min)
     }
 
-    fn publish(&self) {
+    pub(super) fn publish(&self) {
         let statuses = self.parts.iter().map(|part| PartitionStatus {
             partition: part.partition(),
             phase: part.phase.name(),
@@ -483,9 +314,11 @@ impl<L: EventLog> Actor<L> {
         });
         self.status.send_if_modified(|held| {
             let changed = held.len() != self.parts.len()
-                || self.parts.iter().zip(held.iter()).any(|(part, old)| {
-                    (part.phase.name(), part.assigned) != (old.phase, old.assigned)
-                });
+                || self
+                    .parts
+                    .iter()
+                    .zip(held.iter())
+                    .any(|(part, old)| (part.phase.name(), part.assigned) != (old.phase, old.assigned));
             *held = statuses.collect();
             changed
         });

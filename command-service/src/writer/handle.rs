@@ -71,7 +71,9 @@ impl WriterHandle {
     /// Whether every partition that this instance should write to can be written to.
     pub fn is_ready(&self) -> bool {
         let status = self.status.borrow();
-        !status.is_empty() && status.iter().any(|part| part.assigned) && status.iter().all(|part| !part.assigned || part.phase == "serving")
+        !status.is_empty()
+            && status.iter().any(|part| part.assigned)
+            && status.iter().all(|part| !part.assigned || part.phase == "serving")
     }
 
     /// Waits until [`is_ready`](Self::is_ready), or for ever if the writer has ended.

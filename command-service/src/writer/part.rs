@@ -57,12 +57,14 @@ impl Fold {
             Verdict::Accepted => {
                 let envelope = Envelope::open(record)?;
                 let receipt = self.model.apply(&envelope)?;
-                self.dedupe.put(envelope.command, receipt.clone(), record.offset + 1, record.appended_at);
+                self.dedupe.put(envelope.command, receipt, record.offset + 1, record.appended_at);
                 Ok(Folded::Accepted(Box::new(envelope), receipt))
             }
             Verdict::Newer => Err(Stuck::Newer),
             Verdict::Corrupt => Err(Stuck::Corrupt),
-            verdict @ (Verdict::NewWriter(_) | Verdict::NoWriter(_) | Verdict::Ignored(_)) => Ok(Folded::Control(verdict)),
+            verdict @ (Verdict::NewWriter(_) | Verdict::NoWriter(_) | Verdict::Ignored(_)) => {
+                Ok(Folded::Control(verdict))
+            }
         }
     }
 }

@@ -101,10 +101,17 @@ impl Phase {
     /// When something has to be done if nothing else happens.
     pub(super) fn timer(&self) -> Option<Instant> {
         match self {
-            Self::Resting { until, .. } | Self::Announced { until, .. } | Self::Confirming { until, .. } => Some(*until),
+            Self::Resting { until, .. } | Self::Announced { until, .. } | Self::Confirming { until, .. } => {
+                Some(*until)
+            }
             Self::Committing { until, .. } => *until,
             Self::Probing { retry_at, in_flight, .. } => (!in_flight).then_some(*retry_at),
-            Self::Standby | Self::Fencing | Self::Fenced | Self::Serving { .. } | Self::Stopping { .. } | Self::Halted => None,
+            Self::Standby
+            | Self::Fencing
+            | Self::Fenced
+            | Self::Serving { .. }
+            | Self::Stopping { .. }
+            | Self::Halted => None,
         }
     }
 }

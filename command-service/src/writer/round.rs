@@ -39,7 +39,13 @@ enum Decision {
 }
 
 /// Decides what waits in a partition, up to the limits of a round.
-pub(super) fn decide(part: &mut Part, writer_id: Uuid, config: &WriterConfig, clock: &SharedClock, ids: &mut Ids) -> Decided {
+pub(super) fn decide(
+    part: &mut Part,
+    writer_id: Uuid,
+    config: &WriterConfig,
+    clock: &SharedClock,
+    ids: &mut Ids,
+) -> Decided {
     let mut decided = Decided::default();
     let mut bytes = 0;
     let mut failed = Vec::new();
@@ -99,7 +105,9 @@ impl Table<'_> {
         };
         match verdict {
             Err(rejection) => Decision::Park(Parked::Refused(Failure::Rejected(rejection))),
-            Ok(None) => Decision::Park(Parked::Unchanged(Outcome::Unchanged { etag: self.overlay.etag(&request.command) })),
+            Ok(None) => {
+                Decision::Park(Parked::Unchanged(Outcome::Unchanged { etag: self.overlay.etag(&request.command) }))
+            }
             Ok(Some(event)) => self.sealed(request, event, now, ids()),
         }
     }

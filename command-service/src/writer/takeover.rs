@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use shared::{
     Timestamp,
-    events::{Control, FOLD_VERSION, WriterStarted, WriterStopped, headers},
-    log::{EventLog, Ignored, InDoubt, LogError, NewRecord, Partition, Record, Verdict, WriterName},
+    events::{FOLD_VERSION, WriterStarted, WriterStopped, headers},
+    log::{EventLog, Ignored, NewRecord, Partition, Record, Verdict, WriterName},
 };
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    actor::{Actor, Ended, Producer},
+    actor::{Actor, Ended},
     part::Barrier,
     phase::Phase,
     round::from_now,
 };
-
-/// Hung requests in a row after which only a new process helps.
-const MOST_HUNG: u32 = 3;
 
 /// Why a partition has to be announced again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,133 +103,6 @@ impl<L: EventLog> Actor<L> {
         }
     }
 
-    // --- The producer
-
-    /// Opens a writer when a partition needs one.
-    pub(super) fn start_opening(&mut self, now: Instant) {
-        let Producer::Closed { retry_at } = self.producer else { return };
-        if self.needs_producer() && retry_at <= now {
-            self.attempt += 1;
-            self.producer = Producer::Opening { since: now };
-            self.ops.open(self.attempt, self.name.clone());
-        }
-    }
-
-    fn needs_producer(&self) -> bool {
-        self.parts.iter().any(|part| match part.phase {
-            Phase::Fenced => part.assigned,
-            Phase::Serving { .. } => part.entries.has_queued() || part.drain.is_some(),
-            _ => false,
-        })
-    }
-
-    pub(super) fn opened(&mut self, result: Result<L::Writer, LogError>) {
-        match result {
-            Ok(writer) => {
-                self.hung_openings = 0;
-                self.producer = Producer::Ready(writer);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the log cannot be opened for writing, trying again");
-                let pause = self.config.back_off_most / 4;
-                self.producer = Producer::Closed { retry_at: from_now(pause) };
-            }
-        }
-    }
-
-    pub(super) fn appended(&mut self, writer: L::Writer, result: Result<(), InDoubt>) {
-        self.hung_appends = 0;
-        match result {
-            Ok(()) => {
-                self.producer = Producer::Ready(writer);
-                let until = from_now(self.config.visible_within);
-                for part in &mut self.parts {
-                    if let Phase::Committing { until: open @ None, .. } = &mut part.phase {
-                        *open = Some(until);
-                    }
-                    #[cfg(test)]
-                    if self.config.sabotage == super::Sabotage::AcknowledgeOnAppend {
-                        part.acknowledge_sent();
-                    }
-                }
-            }
-            Err(doubt) => self.round_failed(&doubt),
-        }
-    }
-
-    /// The outcome of a round is unknown: every partition of it is taken again, and those that failed are left out until
-    /// they can be written to.
-    fn round_failed(&mut self, doubt: &InDoubt) {
-        tracing::warn!(reason = doubt.reason, failed = ?doubt.failed, "the outcome of a round is unknown");
-        let now = Instant::now();
-        self.producer = Producer::Closed { retry_at: now };
-        for index in 0..self.parts.len() {
-            #[cfg(test)]
-            self.parts[index].sent_receipts.clear();
-            let partition = self.parts[index].partition();
-            match self.parts[index].phase {
-                Phase::Committing { until: None, .. } | Phase::Announced { .. } if doubt.failed.contains(&partition) => {
-                    self.probe_later(partition, now);
-                }
-                Phase::Committing { until: None, .. } | Phase::Announced { .. } | Phase::Stopping { .. } => {
-                    self.recover(partition, Unsteady::InDoubt);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Gives up a handle whose request does not return; changes the name when it was its opening.
-    pub(super) fn watch_producer(&mut self, now: Instant) {
-        match self.producer {
-            Producer::Opening { since } if since + self.open_within() <= now => {
-                self.hung_openings += 1;
-                self.renamed += 1;
-                self.name = WriterName(format!("{}.{}", self.config.name, self.renamed));
-                tracing::warn!(name = %self.name, "the log does not open the writer in time, going by another name");
-                self.give_up_handle(now);
-                for index in 0..self.parts.len() {
-                    if self.parts[index].phase.serving_as().is_some() && self.parts[index].assigned {
-                        self.recover(self.parts[index].partition(), Unsteady::Renamed);
-                    }
-                }
-            }
-            Producer::Appending { since } if since + self.config.append_within <= now => {
-                tracing::error!("an append does not return, giving its handle up");
-                self.give_up_handle(now);
-                self.hung_appends += 1;
-                if self.hung_appends >= MOST_HUNG {
-                    self.ended = Some(Ended::LogHangs);
-                }
-                let doubt = InDoubt { failed: Vec::new(), reason: "the append did not return".to_owned() };
-                self.round_failed(&doubt);
-            }
-            _ => {}
-        }
-    }
-
-    fn give_up_handle(&mut self, now: Instant) {
-        self.attempt += 1;
-        metrics::counter!("writer_hung_total").increment(1);
-        self.producer = Producer::Closed { retry_at: now };
-    }
-
-    /// How long an opening may take: longer with each that did not return, so that a log that is away is not besieged.
-    fn open_within(&self) -> Duration {
-        self.config.open_within.saturating_mul(1 << self.hung_openings.min(5))
-    }
-
-    pub(super) fn producer_timer(&self) -> Option<Instant> {
-        match self.producer {
-            Producer::Closed { retry_at } => self.needs_producer().then_some(retry_at),
-            Producer::Opening { since } => Some(since + self.open_within()),
-            Producer::Appending { since } => Some(since + self.config.append_within),
-            Producer::Ready(_) => None,
-        }
-    }
-
-    // --- Announcing and stopping
-
     pub(super) fn announcement(&mut self, partition: Partition) -> NewRecord {
         let writer_id = (self.ids)();
         let part = &mut self.parts[partition.index()];
@@ -258,14 +128,12 @@ impl<L: EventLog> Actor<L> {
         self.stop_record(partition, writer_id).1
     }
 
-    fn stop_record(&mut self, partition: Partition, writer_id: Uuid) -> (Uuid, NewRecord) {
+    pub(super) fn stop_record(&mut self, partition: Partition, writer_id: Uuid) -> (Uuid, NewRecord) {
         let by = self.config.instance.clone();
         let stopped = WriterStopped { writer_id, partition, stopped_at: self.clock.now(), by };
         let record_id = (self.ids)();
         (record_id, stopped.to_record(record_id))
     }
-
-    // --- What control records mean to us
 
     pub(super) fn control(&mut self, record: &Record, verdict: &Verdict) {
         let partition = record.partition;
@@ -368,57 +236,6 @@ impl<L: EventLog> Actor<L> {
                 self.recover(record.partition, Unsteady::Ignored);
             }
             _ => {}
-        }
-    }
-
-    // --- Probing a partition that is sick while others are not
-
-    pub(super) fn probe_later(&mut self, partition: Partition, now: Instant) {
-        if !self.parts[partition.index()].assigned {
-            return self.recover(partition, Unsteady::InDoubt);
-        }
-        tracing::warn!(%partition, "partition cannot be written to or read, leaving it out until it can");
-        let retry_at = now + self.config.back_off_least;
-        self.parts[partition.index()].phase = Phase::Probing { record_id: Uuid::nil(), retry_at, in_flight: false };
-    }
-
-    /// Stops our own last writer once more, as a record that can be read back.
-    pub(super) fn start_probe(&mut self, partition: Partition) {
-        let part = &self.parts[partition.index()];
-        if !part.assigned {
-            return self.recover(partition, Unsteady::InDoubt);
-        }
-        let last = part.fold.acceptance.last.unwrap_or_default();
-        let (record_id, stop) = self.stop_record(partition, last);
-        let name = WriterName(format!("{}.probe.{partition}", self.config.name));
-        self.ops.probe(name, record_id, (partition, stop), self.config.append_within);
-        let part = &mut self.parts[partition.index()];
-        part.phase = Phase::Probing { record_id, retry_at: from_now(self.config.visible_within), in_flight: true };
-    }
-
-    pub(super) fn probed(&mut self, partition: Partition, asked: Uuid, result: Result<(), LogError>) {
-        let pause = match result {
-            Ok(()) => self.config.visible_within,
-            Err(_) => {
-                let (least, most) = (self.config.back_off_least, self.config.back_off_most);
-                least + self.parts[partition.index()].back_off(least, most)
-            }
-        };
-        let part = &mut self.parts[partition.index()];
-        if let Phase::Probing { record_id, retry_at, in_flight } = &mut part.phase
-            && *record_id == asked
-        {
-            *retry_at = from_now(pause);
-            *in_flight = false;
-        }
-    }
-
-    fn probe_read_back(&mut self, record: &Record) {
-        let part = &mut self.parts[record.partition.index()];
-        let Phase::Probing { record_id, .. } = part.phase else { return };
-        let is_stop = matches!(Control::of(record), Some(Control::Stopped(_)));
-        if is_stop && record.headers.get(headers::ID) == Some(record_id.to_string().as_str()) {
-            part.phase = Phase::rest_until(Instant::now());
         }
     }
 }

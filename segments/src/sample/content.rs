@@ -55,7 +55,7 @@ pub fn segment(number: usize) -> Value {
         "mixins": { "campaign": { "priority": number % 7, "channels": ["web", "store"] } },
         "metadata": { "mixins": { "campaign": "https://schemas.acme.example/campaign.v1.json" } },
     });
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         segment["validity"] = json!({ "from": "2026-01-01T00:00:00.000Z", "to": "2027-12-31T23:59:59.000Z" });
     }
     segment

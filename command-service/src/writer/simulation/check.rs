@@ -115,9 +115,10 @@ pub(super) fn check(
             }
         }
         check_order(&accepted)?;
-        let negatives = history.attempts.iter().filter(|attempt| {
-            partition_of(&attempt.command.key, partitions) == partition && is_negative(attempt)
-        });
+        let negatives = history
+            .attempts
+            .iter()
+            .filter(|attempt| partition_of(&attempt.command.key, partitions) == partition && is_negative(attempt));
         check_negatives(&accepted, negatives.collect())?;
     }
     check_promises(&by_id, &accepted_ids)?;
@@ -245,7 +246,7 @@ fn check_promises(by_id: &HashMap<Uuid, Vec<&Attempt>>, accepted: &HashSet<Uuid>
         {
             return Err(Violation::Lost(Box::new((**attempt).clone())));
         }
-        if is_accepted && !attempts.iter().any(|attempt| doubtful(&attempt)) {
+        if is_accepted && !attempts.iter().any(|attempt| doubtful(attempt)) {
             return Err(Violation::ExecutedAfterAll(Box::new(attempts[0].clone())));
         }
     }

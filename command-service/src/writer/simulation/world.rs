@@ -17,7 +17,10 @@ use rand::{Rng, RngCore, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use shared::{
     Clock, Timestamp,
     clock::SharedClock,
-    log::{LockEvent, Partition, WriterName, memory::{Faults, Health, MemLog}},
+    log::{
+        LockEvent, Partition, WriterName,
+        memory::{Faults, Health, MemLog},
+    },
 };
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -133,7 +136,8 @@ impl World {
         let history = Arc::new(Mutex::new(History::default()));
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
-                let client = Client::new(number, self.rng.next_u64(), Arc::clone(&self.instances), Arc::clone(&history));
+                let client =
+                    Client::new(number, self.rng.next_u64(), Arc::clone(&self.instances), Arc::clone(&history));
                 tokio::spawn(client.run(REQUESTS_PER_CLIENT))
             })
             .collect();
