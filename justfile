@@ -1,0 +1,38 @@
+# Names for the habits. No logic of its own: everything here works without just.
+
+# What there is.
+default:
+    @just --list --unsorted
+
+# Starts everything on this machine, with a sample tenant.
+run *ARGS:
+    cargo run --release -- up --sample {{ARGS}}
+
+# What must hold before a commit, without running anything.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Every test, against real parts.
+test:
+    ./test
+
+# The black-box tests alone; STACK=embedded, kafka or up-kafka.
+e2e *ARGS:
+    cargo test -p e2e {{ARGS}}
+
+# Load, with the floors measured in the same run.
+bench *ARGS:
+    cargo run --release -p bench -- {{ARGS}}
+
+# Keeps I/O, clocks and ids out of the domain.
+arch:
+    cargo test -p command-service --test it architecture
+
+# Kills, stops and fills up what the service stands on, under load, and checks every answer.
+faults *ARGS:
+    cargo test -p e2e {{ARGS}} -- --ignored --nocapture faults
+
+# Gateway and compose file.
+deploy:
+    deploy/check.sh
