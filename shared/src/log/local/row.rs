@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use rusqlite::{Statement, params, types::ValueRef};
 use serde::{
     Deserializer, Serializer,
-    de::{Error as _, MapAccess, Visitor},
+    de::{MapAccess, Visitor},
 };
 
 use crate::{
@@ -99,9 +99,6 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
         let mut headers = Headers::default();
         while let Some((name, value)) = map.next_entry::<Cow<'de, str>, String>()? {
-            if headers.get(&name).is_some() {
-                return Err(A::Error::custom("a header is there twice"));
-            }
             headers.set(&name, value);
         }
         Ok(headers)
