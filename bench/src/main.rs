@@ -1,1 +1,118 @@
-fn main(){}
+//! What the service can do on this machine, and what the parts that it is made of could do at best.
+//!
+//! Closed loops over real sockets against the real programs; beside each figure stands its floor, measured in the same run,
+//! so that ratios mean something on any machine. Nothing fails because it is slow. To add a measurement: a function in
+//! the file of its section, which hands rows to the [`Report`]; a new section: a file in `sections/` and a line in
+//! [`Section`] and [`run`].
+
+mod content;
+mod floor;
+mod history;
+mod load;
+mod report;
+mod sections;
+mod stack;
+mod wire;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+
+use load::Times;
+use report::Report;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Creating segments on the embedded log.
+    Embedded,
+    /// Reading segments.
+    Reads,
+    /// Projecting a long log from nothing, and starting again over it.
+    Startup,
+    /// Creating segments on Apache Kafka (needs Java 17 and Maven).
+    Kafka,
+}
+
+/// Measures the service and the floors under it. Needs the program `segments`, built with the same profile.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version)]
+struct Args {
+    /// What to measure; everything if nothing is named.
+    sections: Vec<Section>,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 8.0)]
+    seconds: f64,
+    /// Seconds of load before each measurement.
+    #[arg(long, default_value_t = 2.0)]
+    warm_up: f64,
+    /// Segments that are there to be read.
+    #[arg(long, default_value_t = 20_000)]
+    segments: u64,
+    /// Events in the long log.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// In the long log, products that are assigned to each segment after its creation.
+    #[arg(long, default_value_t = 4)]
+    products: u64,
+    /// Where the figures are written to.
+    #[arg(long, default_value = "bench-results.json")]
+    json: PathBuf,
+    /// Where data is kept while it runs: a disk like that of production, for every write waits for it. The folder of the
+    /// build if not given.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// The program `segments`; the one beside this program if not given.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Runs as the bare HTTP server over the views at this database instead.
+    #[arg(long, hide = true)]
+    serve_floor: Option<String>,
+}
+
+/// What all sections need to know.
+#[derive(Debug)]
+struct Plan {
+    times: Times,
+    segments: u64,
+    events: u64,
+    products: u64,
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    if let Some(database_url) = &args.serve_floor {
+        return tokio::runtime::Runtime::new()?.block_on(floor::http::serve(database_url));
+    }
+    // One thread for all load: the machine belongs to what is measured.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(args))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let beside = std::env::current_exe()?.parent().context("this program lies in no folder")?.to_owned();
+    let program = args.program.unwrap_or_else(|| beside.join("segments"));
+    anyhow::ensure!(program.is_file(), "{} is missing: cargo build --release -p segments", program.display());
+    let folder = args.folder.unwrap_or(beside);
+    let seconds = Duration::try_from_secs_f64;
+    let times = Times { warm_up: seconds(args.warm_up)?, measured: seconds(args.seconds)? };
+    let (segments, events, products) = (args.segments, args.events, args.products);
+    let plan = Plan { times, segments, events, products, folder, program };
+    let sections = if args.sections.is_empty() { Section::value_variants() } else { &args.sections };
+    let mut report = Report::new(&plan);
+    for section in sections {
+        match section {
+            Section::Embedded => sections::embedded::measure(&plan, &mut report).await?,
+            Section::Reads => sections::reads::measure(&plan, &mut report).await?,
+            Section::Startup => sections::startup::measure(&plan, &mut report).await?,
+            Section::Kafka => sections::kafka::measure(&plan, &mut report).await?,
+        }
+        // After each section: a later one may fail.
+        report.write(&args.json)?;
+    }
+    report.print();
+    println!("written to {}", args.json.display());
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! What is measured, in which order.
+
+pub mod embedded;
+pub mod kafka;
+pub mod reads;
+pub mod startup;
+
+mod creating;

@@ -1,0 +1,115 @@
+//! Reads of the embedded stack, and a bare handler over the same database.
+
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use tokio::process::Command;
+
+use super::creating::visible_after;
+use crate::{
+    Plan, content,
+    load::{Measured, Times, closed_loop},
+    report::{Aim, Report},
+    stack::{Program, Stack, new_folder, segments_path},
+    wire::{Connection, Request},
+};
+
+const SECTION: &str = "reads";
+const CONNECTIONS: usize = 16;
+/// Those who write and read their writes: few, since the question is how long it takes and not how many can.
+const TOKEN_READERS: usize = 4;
+/// The most that one request takes.
+const BULK: u64 = 200;
+/// Coprime to every number of segments that is likely, so that reads go through all of them in no order.
+const STRIDE: u64 = 7_919;
+
+/// Where and as whom to read.
+struct Reader<'a> {
+    address: SocketAddr,
+    base: String,
+    headers: Vec<(&'a str, &'a str)>,
+}
+
+/// See the module.
+pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
+    let folder = new_folder(plan)?;
+    let stack = Stack::start(plan, folder.path(), &[]).await?;
+    fill(&stack, plan.segments).await?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--serve-floor", &stack.database_url()]);
+    let floor = Program::start(command).await?;
+
+    let service = Reader { address: stack.address(), base: segments_path(), headers: vec![stack.authorization()] };
+    let base = format!("/{}/segments", content::TENANT);
+    let bare = Reader { address: floor.address, base, headers: Vec::new() };
+    let one = service.read_one(plan.segments, plan.times).await?;
+    let bare_one = bare.read_one(plan.segments, plan.times).await?;
+    let list = service.list(plan.times).await?;
+    let bare_list = bare.list(plan.times).await?;
+    let tokens = closed_loop(stack.address(), TOKEN_READERS, plan.times, async |connection| {
+        Ok(visible_after(&stack, connection).await?.0)
+    });
+    let tokens = tokens.await?;
+    floor.stop().await?;
+    stack.stop().await?;
+
+    report.add_loop(SECTION, "one segment, 16 connections", &one, Some(Aim::AtLeast(12_000.0)));
+    report.add_loop(SECTION, "floor: bare handler, one segment", &bare_one, None);
+    let ratio = one.per_second() / bare_one.per_second();
+    report.aimed(SECTION, "one segment / floor: rate", ratio, "x", Aim::AtLeast(0.8));
+    report.add_loop(SECTION, "list of 60, 16 connections", &list, Some(Aim::AtLeast(4_000.0)));
+    report.add_loop(SECTION, "floor: bare handler, list of 60", &bare_list, None);
+    report.add(SECTION, "list of 60 / floor: rate", list.per_second() / bare_list.per_second(), "x");
+    let (half, nearly_all) = (tokens.millis(0.5), tokens.millis(0.99));
+    report.add(SECTION, "a write visible to a token read, 4 connections: p50", half, "ms");
+    let what = "a write visible to a token read, 4 connections: p99";
+    report.aimed(SECTION, what, nearly_all, "ms", Aim::AtMost(50.0));
+    Ok(())
+}
+
+/// Writes segments in bulk; all of them can be read when this returns.
+async fn fill(stack: &Stack, segments: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(stack.address()).await?;
+    let path = format!("{}/bulk", segments_path());
+    let headers = [stack.authorization(), ("content-type", "application/json")];
+    let mut left = segments;
+    while left > 0 {
+        let count = left.min(BULK);
+        left -= count;
+        let rows: Vec<String> = (0..count).map(|_| content::segment_json(stack.next_number())).collect();
+        let body = format!("[{}]", rows.join(","));
+        let answer =
+            connection.exchange(Request { method: "PUT", path: &path, headers: &headers, body: &body }).await?;
+        answer.expect(207)?;
+    }
+    // The token of one more write does not cover the other partitions, but their answers say how far behind they are.
+    while visible_after(stack, &mut connection).await?.1 > Duration::ZERO {}
+    Ok(())
+}
+
+impl Reader<'_> {
+    async fn read_one(&self, segments: u64, times: Times) -> anyhow::Result<Measured> {
+        let turn = Cell::new(0_u64);
+        let step = async |connection: &mut Connection| {
+            let number = turn.replace(turn.get() + 1) * STRIDE % segments;
+            self.get(connection, &format!("{}/{}", self.base, content::segment_id(number))).await
+        };
+        closed_loop(self.address, CONNECTIONS, times, step).await
+    }
+
+    async fn list(&self, times: Times) -> anyhow::Result<Measured> {
+        let path = format!("{}?pageSize=60", self.base);
+        let step = async |connection: &mut Connection| self.get(connection, &path).await;
+        closed_loop(self.address, CONNECTIONS, times, step).await
+    }
+
+    async fn get(&self, connection: &mut Connection, path: &str) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        let request = Request { method: "GET", path, headers: &self.headers, body: "" };
+        connection.exchange(request).await?.expect(200)?;
+        Ok(start.elapsed())
+    }
+}

@@ -1,0 +1,182 @@
+//! The programs that are measured: started on fresh data, stopped at the end.
+
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use local_parts::{Postgres, PostgresOptions};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{
+    Plan, content,
+    wire::{Connection, Request},
+};
+
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program that says `ready http://…` when it is.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// Each line that it has said, and how long after its start.
+    pub said: Vec<(Duration, String)>,
+}
+
+impl Program {
+    /// Starts it, and waits for the word.
+    ///
+    /// # Errors
+    /// When it ends instead.
+    pub async fn start(mut command: Command) -> anyhow::Result<Self> {
+        // What the shell around us has set for a service must not reach this one.
+        for variable in ["DATA_DIR", "DATABASE_URL", "JWKS_FILE", "JWKS_URL", "LISTEN"] {
+            command.env_remove(variable);
+        }
+        let start = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let output = child.stdout.take().context("its output is ours")?;
+        let mut lines = BufReader::new(output).lines();
+        let mut said = Vec::new();
+        while let Some(line) = lines.next_line().await? {
+            let after = start.elapsed();
+            let address = line.strip_prefix("ready http://").map(str::parse).transpose()?;
+            said.push((after, line));
+            if let Some(address) = address {
+                return Ok(Self { child, address, said });
+            }
+        }
+        let ended = child.wait().await?;
+        anyhow::bail!("{command:?} did not become ready: {ended}, {said:?}")
+    }
+
+    /// When it said a line that begins so.
+    pub fn said_after(&self, prefix: &str) -> anyhow::Result<Duration> {
+        let found = self.said.iter().find(|(_, line)| line.starts_with(prefix));
+        found.map(|(after, _)| *after).with_context(|| format!("it never said {prefix}: {:?}", self.said))
+    }
+
+    /// Stops it in order.
+    ///
+    /// # Errors
+    /// When it does not stop.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.context("it has ended by itself")?, Signal::TERM)?;
+        let ended = timeout(STOP_PATIENCE, self.child.wait()).await.context("it does not stop")??;
+        anyhow::ensure!(ended.success(), "it stopped with {ended}");
+        Ok(())
+    }
+}
+
+/// `segments up` with a token for it.
+#[derive(Debug)]
+pub struct Stack {
+    program: Program,
+    postgres: Postgres,
+    authorization: String,
+    numbers: Cell<u64>,
+}
+
+impl Stack {
+    /// Starts it with its data in this folder; `more` are further arguments.
+    ///
+    /// # Errors
+    /// When a part of it does not start.
+    pub async fn start(plan: &Plan, folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        // Ours, so that the floor can ask the same database.
+        let postgres = Postgres::start(PostgresOptions::new(folder.join("postgres"))).await?;
+        let mut command = up(plan, folder);
+        command.args(["--database-url", &postgres.url()]).args(more);
+        let program = Program::start(command).await?;
+        let authorization = authorization(program.address).await?;
+        Ok(Self { program, postgres, authorization, numbers: Cell::new(0) })
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.program.address
+    }
+
+    /// The database of its views.
+    pub fn database_url(&self) -> String {
+        self.postgres.url()
+    }
+
+    /// The header that lets its bearer do everything.
+    pub fn authorization(&self) -> (&str, &str) {
+        ("authorization", &self.authorization)
+    }
+
+    /// The number of a segment that was not there before.
+    pub fn next_number(&self) -> u64 {
+        self.numbers.replace(self.numbers.get() + 1)
+    }
+
+    /// Creates a segment; returns its number, how long that took, and the consistency token.
+    ///
+    /// # Errors
+    /// When the answer is not 201.
+    pub async fn create(&self, connection: &mut Connection) -> anyhow::Result<(u64, Duration, String)> {
+        let number = self.next_number();
+        let body = content::segment_json(number);
+        let headers = [self.authorization(), ("content-type", "application/json")];
+        let path = segments_path();
+        let start = Instant::now();
+        let answer =
+            connection.exchange(Request { method: "POST", path: &path, headers: &headers, body: &body }).await?;
+        let took = start.elapsed();
+        let answer = answer.expect(201)?;
+        let token = answer.header("x-consistency-token").context("no consistency token")?.to_owned();
+        Ok((number, took, token))
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// When it does not stop in order.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.program.stop().await?;
+        self.postgres.stop().await;
+        Ok(())
+    }
+}
+
+/// `segments up` on a free port.
+pub fn up(plan: &Plan, folder: &Path) -> Command {
+    let mut command = Command::new(&plan.program);
+    command.args(["up", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder);
+    command
+}
+
+/// A new folder for the data of one measurement; it vanishes when dropped.
+pub fn new_folder(plan: &Plan) -> anyhow::Result<tempfile::TempDir> {
+    let made = tempfile::Builder::new().prefix("bench-").tempdir_in(&plan.folder);
+    made.with_context(|| format!("no folder can be made in {}", plan.folder.display()))
+}
+
+/// `/customer-segment/{tenant}/segments`.
+pub fn segments_path() -> String {
+    format!("/customer-segment/{}/segments", content::TENANT)
+}
+
+async fn authorization(address: SocketAddr) -> anyhow::Result<String> {
+    let mut connection = Connection::open(address).await?;
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let body = "grant_type=client_credentials&client_id=dev&client_secret=dev";
+    let answer = connection.exchange(Request { method: "POST", path: "/oauth/token", headers: &headers, body }).await?;
+    let body: serde_json::Value = serde_json::from_slice(answer.expect(200)?.body)?;
+    let token = body["access_token"].as_str().context("the issuer gave no token")?;
+    Ok(format!("Bearer {token}"))
+}
