@@ -1,0 +1,91 @@
+//! The two services as processes of their own, on a real Kafka, behind the gateway.
+
+use std::{net::TcpListener, path::Path, process::Command};
+
+use local_parts::testing;
+use shared::log::kafka::{KafkaConfig, KafkaLog};
+
+use super::{Stack, binary, gateway};
+use crate::{
+    process::{Process, data_folder},
+    tokens,
+};
+
+const PARTITIONS: u16 = 6;
+
+/// The topics that one stack has for itself on a Kafka that others may use too.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    /// Addresses of brokers.
+    pub brokers: String,
+    /// The topic of the events.
+    pub events: String,
+    locks: String,
+    environment: String,
+}
+
+impl Topics {
+    /// Creates them. None where there is no Kafka and none is required.
+    pub async fn create() -> Option<Self> {
+        let brokers = testing::kafka().await?;
+        let environment = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let (events, locks) = (format!("{environment}.events"), format!("{environment}.locks"));
+        let mut config = KafkaConfig::new(&brokers, PARTITIONS);
+        (config.topic, config.lock_topic) = (events.clone(), locks.clone());
+        KafkaLog::create_topics(&config, 1).await.unwrap_or_else(|error| panic!("no topics: {error}"));
+        Some(Self { brokers, events, locks, environment })
+    }
+
+    /// Starts a command service on them, waits until it is ready, and gives its address.
+    pub async fn command_service(&self, name: &str, keys: &Path) -> (Process, String) {
+        let data = data_folder();
+        let mut command = self.service("command-service", keys);
+        command.arg("--data-dir").arg(&data);
+        start(name, command, &[&data]).await
+    }
+
+    /// Starts a query service on them, waits until it is ready, and gives its address.
+    pub async fn query_service(&self, name: &str, keys: &Path) -> (Process, String) {
+        let mut command = self.service("query-service", keys);
+        command.args(["--database-url", testing::database().await.url()]);
+        start(name, command, &[]).await
+    }
+
+    fn service(&self, program: &str, keys: &Path) -> Command {
+        let mut command = Command::new(binary(program));
+        command.arg("--jwks-file").arg(keys).args(["--kafka-brokers", &self.brokers, "--kafka-topic", &self.events]);
+        command.args(["--kafka-lock-topic", &self.locks, "--kafka-environment", &self.environment]);
+        command.args(["--kafka-partitions", &PARTITIONS.to_string()]);
+        for variable in ["JWKS_URL", "DEV_ISSUER", "LISTEN", "INSTANCE"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+}
+
+async fn start(name: &str, mut command: Command, rubbish: &[&Path]) -> (Process, String) {
+    let address = format!("127.0.0.1:{}", free_port());
+    command.args(["--listen", &address]);
+    let mut process = Process::start(name, command, rubbish);
+    let origin = format!("http://{address}");
+    process.ready(&origin).await;
+    (process, origin)
+}
+
+/// A port that nobody listens on just now.
+pub(super) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there are ports");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// # Panics
+/// When there is no Kafka: whoever asks for this stack wants it.
+pub(super) async fn stack() -> Stack {
+    let topics = Topics::create().await.expect("STACK=kafka needs a Kafka");
+    let folder = data_folder();
+    let keys = tokens::write_key_set(&folder);
+    let (commands, command_origin) = topics.command_service("command-service", &keys).await;
+    let (queries, query_origin) = topics.query_service("query-service", &keys).await;
+    let (gateway, origin) = gateway::start(&folder, &command_origin, &query_origin).await;
+    Stack { origin, services: [command_origin, query_origin], _processes: vec![gateway, queries, commands] }
+}

@@ -1,0 +1,95 @@
+//! `segments up`: everything in one process.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use local_parts::{KAFKA_BROKERS, testing};
+
+use super::{Stack, binary};
+use crate::{
+    process::{Process, data_folder},
+    tokens,
+};
+
+/// How `segments up` is started.
+#[derive(Debug, Clone)]
+pub struct UpOptions {
+    name: &'static str,
+    data: PathBuf,
+    database_url: String,
+    more: Vec<String>,
+}
+
+impl UpOptions {
+    /// As a newcomer starts it, on a fresh folder and database.
+    pub async fn plain(name: &'static str) -> Self {
+        let database_url = testing::database().await.url().to_owned();
+        Self { name, data: data_folder(), database_url, more: Vec::new() }
+    }
+
+    /// The same, but it trusts the tokens that tests make.
+    pub async fn with_tokens_of_tests() -> Self {
+        let mut options = Self::plain("up").await;
+        let keys = tokens::write_key_set(&options.data);
+        options.more.extend(["--jwks-file".to_owned(), keys.display().to_string()]);
+        options
+    }
+
+    /// On a real Kafka: the one of `KAFKA_BROKERS`, or one of its own.
+    #[must_use]
+    pub fn on_kafka(mut self) -> Self {
+        let brokers = env::var(KAFKA_BROKERS).unwrap_or_else(|_| "local".to_owned());
+        self.more.extend(["--kafka".to_owned(), brokers]);
+        self
+    }
+
+    /// With another name for its log file.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// The database of its views.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// The folder of its data.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+}
+
+/// A running `segments up`. Dropping it stops it; its data stays until the test process ends, for a next start.
+#[derive(Debug)]
+pub struct SegmentsUp {
+    /// Where it answers.
+    pub origin: String,
+    process: Process,
+}
+
+impl SegmentsUp {
+    /// Starts it and waits until it is ready. `rubbish` is removed when it has stopped.
+    pub async fn start(options: &UpOptions, rubbish: &[&Path]) -> Self {
+        let mut command = Command::new(binary("segments"));
+        command.arg("up").arg("--data-dir").arg(&options.data).args(["--listen", "127.0.0.1:0"]);
+        command.args(["--database-url", &options.database_url]).args(&options.more);
+        // What a shell around us has set for a service must not reach this one.
+        for variable in ["LISTEN", "DATABASE_URL", "KAFKA_BROKERS", "JWKS_FILE", "JWKS_URL", "DEV_ISSUER", "DATA_DIR"] {
+            command.env_remove(variable);
+        }
+        let mut process = Process::start(options.name, command, rubbish);
+        let origin = process.line("ready ").await;
+        process.ready(&origin).await;
+        Self { origin, process }
+    }
+}
+
+pub(super) async fn stack(options: UpOptions) -> Stack {
+    let up = SegmentsUp::start(&options, &[&options.data]).await;
+    Stack { services: [up.origin.clone(), up.origin.clone()], origin: up.origin, _processes: vec![up.process] }
+}

@@ -1,0 +1,29 @@
+//! The contract of the API, case by case, asked of the running services over HTTP.
+//!
+//! The name of a test contains the number of its case: `c01_…` is case C01. A test without a number is about a rule of the
+//! contract that has no case of its own. A new case: a function in the module of its group.
+//!
+//! Cases that need customers, their assignments or categories are not here yet: L07 (its half about the own scope), M02,
+//! M03, O01 to O06, O08 to O11, X01 to X06, X09 (its half about the own scope), X11 and X12.
+
+mod assignments;
+mod auth;
+mod bulk;
+mod conditional;
+mod consistency;
+mod create;
+mod delete;
+mod dev_issuer;
+mod idempotency;
+mod limits;
+mod listing;
+mod matching;
+mod operations;
+mod own;
+mod patch;
+mod put;
+mod q;
+mod reading;
+mod rebuild;
+mod routing;
+mod stream;
