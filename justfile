@@ -23,15 +23,17 @@ e2e *ARGS:
 
 # Load, with the floors measured in the same run.
 bench *ARGS:
+    cargo build --release -p segments
     cargo run --release -p bench -- {{ARGS}}
 
 # Keeps I/O, clocks and ids out of the domain.
 arch:
     cargo test -p command-service --test it architecture
 
-# Kills, stops and fills up what the service stands on, under load, and checks every answer.
+# Kills, stops and fills up what the service stands on, under load, and checks every answer; `just faults --help`.
 faults *ARGS:
-    cargo test -p e2e {{ARGS}} -- --ignored --nocapture faults
+    cargo build --release -p segments -p command-service -p query-service
+    cargo run --release -p faults -- {{ARGS}}
 
 # Gateway and compose file.
 deploy:
