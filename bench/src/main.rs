@@ -14,7 +14,11 @@ mod sections;
 mod stack;
 mod wire;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
@@ -35,7 +39,7 @@ enum Section {
     Kafka,
 }
 
-/// Measures the service and the floors under it. Needs the program `segments`, built with the same profile.
+/// Measures the service and the floors under it.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Args {
@@ -63,7 +67,7 @@ struct Args {
     /// build if not given.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// The program `segments`; the one beside this program if not given.
+    /// The program `segments`; built from the sources if not given.
     #[arg(long)]
     program: Option<PathBuf>,
     /// Runs as the bare HTTP server over the views at this database instead.
@@ -93,8 +97,10 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let beside = std::env::current_exe()?.parent().context("this program lies in no folder")?.to_owned();
-    let program = args.program.unwrap_or_else(|| beside.join("segments"));
-    anyhow::ensure!(program.is_file(), "{} is missing: cargo build --release -p segments", program.display());
+    let program = match args.program {
+        Some(program) => program,
+        None => build(&beside)?,
+    };
     let folder = args.folder.unwrap_or(beside);
     let seconds = Duration::try_from_secs_f64;
     let times = Times { warm_up: seconds(args.warm_up)?, measured: seconds(args.seconds)? };
@@ -115,4 +121,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
     report.print();
     println!("written to {}", args.json.display());
     Ok(())
+}
+
+/// The program as the sources now are, in the profile of this one: figures of an older one would mislead.
+fn build(beside: &Path) -> anyhow::Result<PathBuf> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--package", "segments"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    anyhow::ensure!(command.status()?.success(), "segments cannot be built");
+    Ok(beside.join("segments"))
 }
