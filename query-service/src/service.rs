@@ -43,7 +43,7 @@ pub async fn open<L: EventLog>(
     settings: &Settings,
     acknowledged: Option<Acknowledged>,
     clock: SharedClock,
-) -> Result<Service<impl Future<Output = ()> + Send + 'static>, OpenError> {
+) -> Result<Service<impl Future<Output = ()> + Send + use<L>>, OpenError> {
     let progress = Progress::new(log.partitions());
     let pool = views::open(&settings.database, progress.clone()).await?;
     let options = settings.projector.unwrap_or_default();

@@ -14,6 +14,8 @@ use command_service::{
     service::{self as command, Membership},
     writer::{Ended, WriterConfig},
 };
+use futures::future::{BoxFuture, FutureExt as _, Shared};
+use metrics_exporter_prometheus::PrometheusHandle;
 use query_service::{http as query_http, projector, service as query, views::Database};
 use shared::{
     SystemClock,
@@ -45,19 +47,22 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let world = Front { listener, clock, metrics, stop: Box::pin(stop) };
+    let front = Front { listener, clock, metrics, stop: stop.boxed().shared() };
     match args.kafka.clone() {
-        None => on_local_log(args, world).await,
-        Some(choice) => on_kafka(args, choice, world).await,
+        None => on_local_log(args, front).await,
+        Some(choice) => on_kafka(args, choice, front).await,
     }
 }
+
+/// Resolves when the process is told to stop, for everybody who waits for it.
+type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// What does not depend on the kind of log.
 struct Front {
     listener: TcpListener,
     clock: SharedClock,
-    metrics: metrics_exporter_prometheus::PrometheusHandle,
-    stop: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    metrics: PrometheusHandle,
+    stop: Stop,
 }
 
 async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
@@ -67,11 +72,11 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     let log = LocalLog::open(&path, PARTITIONS, front.clock.clone()).await?;
     say("log", format_args!("{} (embedded: for one machine; use Kafka beyond that)", path.display()));
     let mut parts = Parts::default();
-    let database = parts.database(&args, &folder).await?;
+    let Some(database) = unless_stopped(&front.stop, parts.database(&args, &folder)).await? else { return Ok(()) };
     let instance = command::instance_name(None, &folder)?;
     let writer = WriterConfig::new(&*instance, WriterName(format!("local.segments.w.{instance}")));
     let partitions = log.partitions();
-    let served = serve_all(&args, front, log, move || all_granted(partitions), writer, database).await;
+    let served = run_both(&args, front, log, move || all_granted(partitions), writer, database).await;
     parts.stop().await;
     served
 }
@@ -80,39 +85,75 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     let folder = args.data_dir.join("kafka");
     std::fs::create_dir_all(&folder)?;
     let mut parts = Parts::default();
-    let config = parts.kafka(&choice, &folder, PARTITIONS).await?;
-    let log = KafkaLog::connect(config.clone()).await?;
-    say("log", format_args!("Apache Kafka at {}, topic {}", config.brokers, config.topic));
-    let database = parts.database(&args, &folder).await?;
+    let starting = async {
+        let config = parts.kafka(&choice, &folder, PARTITIONS).await?;
+        let log = KafkaLog::connect(config.clone()).await?;
+        say("log", format_args!("Apache Kafka at {}, topic {}", config.brokers, config.topic));
+        anyhow::Ok((config, log, parts.database(&args, &folder).await?))
+    };
+    let Some((config, log, database)) = unless_stopped(&front.stop, starting).await? else { return Ok(()) };
     let instance = command::instance_name(None, &folder)?;
     let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
     let (join, membership) = Membership::prepare(log.clone(), &instance);
-    let served = serve_all(&args, front, log, join, WriterConfig::new(&*instance, name), database).await;
+    let served = run_both(&args, front, log, join, WriterConfig::new(&*instance, name), database).await;
     membership.left().await;
     parts.stop().await;
     served
 }
 
-/// Runs both sides on one port until it is time to stop.
-async fn serve_all<L: EventLog>(
+/// What is starting when it is told to stop is dropped, and its servers end with it.
+async fn unless_stopped<T>(
+    stop: &Stop,
+    starting: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        started = starting => started.map(Some),
+        () = stop.clone() => Ok(None),
+    }
+}
+
+/// Both sides of the API, started.
+struct Sides<W> {
+    command: command::Service,
+    /// The projector; it never ends by itself.
+    work: W,
+    router: Router,
+    readiness: health::Readiness,
+}
+
+async fn run_both<L: EventLog>(
     args: &UpArgs,
     front: Front,
     log: L,
     locks: impl FnOnce() -> LockEvents + 'static,
-    writer_config: WriterConfig,
+    writer: WriterConfig,
     database: Database,
 ) -> anyhow::Result<()> {
-    let Front { listener, clock, metrics, mut stop } = front;
+    let Front { listener, clock, metrics, stop } = front;
+    let starting = start_both(args, clock, metrics, log, locks, writer, database);
+    match unless_stopped(&stop, starting).await? {
+        Some(sides) => serve_both(args, listener, sides, stop).await,
+        None => Ok(()),
+    }
+}
+
+async fn start_both<L: EventLog>(
+    args: &UpArgs,
+    clock: SharedClock,
+    metrics: PrometheusHandle,
+    log: L,
+    locks: impl FnOnce() -> LockEvents + 'static,
+    writer: WriterConfig,
+    database: Database,
+) -> anyhow::Result<Sides<impl Future<Output = ()> + Send + 'static>> {
     let TrustedIssuer { auth, dev_issuer } = args.auth().set_up(clock.clone()).await?;
     let acknowledged = Acknowledged::default();
     let (settings, seen) = (command_http::Settings::default(), Some(acknowledged.clone()));
-    let command = command::start(log.clone(), locks, writer_config, settings.clone(), seen, clock.clone()).await?;
+    let command = command::start(log.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
     say("writer", format_args!("log replayed, {} partitions", log.partitions()));
-    let language = settings.default_language;
-    let options = Some(projector::Options::default());
-    let settings = query::Settings { database, projector: options, default_language: language };
+    let default_language = settings.default_language;
+    let settings = query::Settings { database, projector: Some(projector::Options::default()), default_language };
     let query = query::open(log, &settings, Some(acknowledged), clock).await.context("the views cannot be opened")?;
-    let mut work = tokio::spawn(query.work);
     say("projector", format_args!("running"));
 
     let (writer, views, keys) = (command.writer.clone(), query.health.clone(), auth.clone());
@@ -125,28 +166,33 @@ async fn serve_all<L: EventLog>(
     let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app)
         .plain(health::routes(Arc::clone(&readiness), metrics))
         .plain(dev_routes);
+    Ok(Sides { command, work: query.work, router, readiness })
+}
+
+/// Serves both sides on one port until it is time to stop.
+async fn serve_both(
+    args: &UpArgs,
+    listener: TcpListener,
+    sides: Sides<impl Future<Output = ()> + Send + 'static>,
+    mut stop: Stop,
+) -> anyhow::Result<()> {
+    let Sides { command, work, router, readiness } = sides;
     let url = format!("http://{}", listener.local_addr()?);
     let (close, closed) = oneshot::channel::<()>();
-    let closing = async move {
-        // Sent, or dropped with everything else: both mean to stop.
-        let _told = closed.await;
-    };
+    // Dropping the other end means to stop.
+    let closing = closed.map(drop);
+    let mut work = tokio::spawn(work);
     let mut server = tokio::spawn(serve(listener, router, ServerOptions::default(), closing));
     let mut ended = command.ended;
-    let mut started = std::pin::pin!(announce(args, &url, &readiness));
-    let mut is_started = false;
+    let mut announced = std::pin::pin!(announce(args, &url, &readiness).fuse());
 
-    let outcome = loop {
-        tokio::select! {
-            () = &mut stop => break Ok(()),
-            served = &mut server => break Err(anyhow::anyhow!("the server has ended: {served:?}")),
-            end = &mut ended => break Err(anyhow::anyhow!("the writer has ended: {end:?}")),
-            _ = &mut work => break Err(anyhow::anyhow!("the projector has ended")),
-            done = &mut started, if !is_started => match done {
-                Ok(()) => is_started = true,
-                Err(error) => break Err(error),
-            },
-        }
+    let outcome = tokio::select! {
+        () = &mut stop => Ok(()),
+        served = &mut server => Err(anyhow::anyhow!("the server has ended: {served:?}")),
+        end = &mut ended => Err(anyhow::anyhow!("the writer has ended: {end:?}")),
+        _ = &mut work => Err(anyhow::anyhow!("the projector has ended")),
+        // After success there is nothing left to announce, and the other arms decide.
+        Err(error) = &mut announced => Err(error),
     };
     // The order matters: requests under way may still write, and their readers may still wait for the views.
     drop(close);
