@@ -156,7 +156,7 @@ def main():
                     return 1
                 seen += 1
             # Where others go on writing, an end may never be met.
-            positions = consumer.position([TopicPartition(options.topic, number) for number in behind])
+            positions = consumer.position([TopicPartition(options.topic, number) for number in behind]) if behind else []
             behind = {part.partition: behind[part.partition] for part in positions if part.offset < behind[part.partition]}
     finally:
         consumer.close()

@@ -71,12 +71,16 @@ pub fn key_set_file() -> PathBuf {
 /// When it cannot be started: nothing is tested then.
 pub async fn current() -> &'static Stack {
     /// Never dropped: the guards end the processes.
-    static STACK: OnceCell<Stack> = OnceCell::const_new();
-    STACK
-        .get_or_init(async || match Kind::of_this_run() {
-            Kind::Embedded => up::stack(UpOptions::with_tokens_of_tests().await).await,
-            Kind::UpKafka => up::stack(UpOptions::with_tokens_of_tests().await.on_kafka()).await,
-            Kind::Kafka => kafka::stack().await,
-        })
-        .await
+    static STACK: OnceCell<Option<Stack>> = OnceCell::const_new();
+    // A stack that does not start is not tried again for every test; why it did not is told once, by the task.
+    let stack = STACK.get_or_init(async || tokio::spawn(start()).await.ok()).await;
+    stack.as_ref().expect("the stack has started")
+}
+
+async fn start() -> Stack {
+    match Kind::of_this_run() {
+        Kind::Embedded => up::stack(UpOptions::with_tokens_of_tests().await).await,
+        Kind::UpKafka => up::stack(UpOptions::with_tokens_of_tests().await.on_kafka()).await,
+        Kind::Kafka => kafka::stack().await,
+    }
 }

@@ -34,7 +34,7 @@ impl Signer {
 
     /// A fresh key for EdDSA.
     pub fn eddsa(kid: &str) -> Self {
-        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
+        let der = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).expect("a key");
         Self { algorithm: Algorithm::EdDSA, kid: kid.to_owned(), key: EncodingKey::from_ed_der(der.as_ref()) }
     }
 

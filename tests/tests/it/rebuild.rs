@@ -10,10 +10,10 @@ use e2e::{
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
-/// Table, rows and hash, as `query-service checksum` prints them.
+/// Table, rows and hash, as `views-checksum` prints them.
 fn checksums(database_url: &str) -> Vec<[String; 3]> {
-    let program = stack::binary("query-service");
-    let output = Command::new(program).args(["checksum", "--database-url", database_url]).output().expect("it starts");
+    let program = stack::binary("views-checksum");
+    let output = Command::new(program).args(["--database-url", database_url]).output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let words = |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
