@@ -10,6 +10,9 @@ use hdrhistogram::Histogram;
 
 use crate::wire::Connection;
 
+/// Ten minutes; what takes longer counts as this.
+const LONGEST_NANOS: u64 = 600_000_000_000;
+
 /// How long to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
@@ -38,7 +41,7 @@ impl Stopwatch {
     /// Starts now.
     pub fn start(times: Times) -> Self {
         let counts_from = Instant::now() + times.warm_up;
-        let latencies = Histogram::new(3).expect("three digits are supported");
+        let latencies = Histogram::new_with_max(LONGEST_NANOS, 3).expect("the bounds are good");
         Self { counts_from, until: counts_from + times.measured, latencies }
     }
 
