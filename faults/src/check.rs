@@ -65,7 +65,8 @@ pub fn check(attempts: &[Attempt], records: &[Vec<Record>]) -> anyhow::Result<Fi
     (findings.ignored, findings.announcements) = (log.ignored, log.announcements);
 
     for fact in &log.facts {
-        check_fact(fact).with_context(|| format!("record {} of partition {}: {}", fact.offset, fact.partition, fact.asked))?;
+        check_fact(fact)
+            .with_context(|| format!("record {} of partition {}: {}", fact.offset, fact.partition, fact.asked))?;
     }
     let mut acknowledged: HashMap<(u32, u32), u64> = HashMap::new();
     for attempt in attempts {

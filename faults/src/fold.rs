@@ -92,9 +92,18 @@ impl State {
             }
             Event::ItemAssigned(event) => {
                 let before = live.items.get(&event.item_id).map(|row| row.tag);
-                let tag = before.map_or((envelope.incarnation(), 1), |(incarnation, version)| (incarnation, version + 1));
-                ensure!(event.created == before.is_none(), "it creates an assignment that exists, or the other way round");
-                ensure!(event.metadata.version == tag.1, "version {} comes where {} is due", event.metadata.version, tag.1);
+                let tag =
+                    before.map_or((envelope.incarnation(), 1), |(incarnation, version)| (incarnation, version + 1));
+                ensure!(
+                    event.created == before.is_none(),
+                    "it creates an assignment that exists, or the other way round"
+                );
+                ensure!(
+                    event.metadata.version == tag.1,
+                    "version {} comes where {} is due",
+                    event.metadata.version,
+                    tag.1
+                );
                 live.items.insert(event.item_id.clone(), Row { tag, mixins: json!(event.mixins) });
                 return Ok(Receipt { created: event.created, tag: Some(tag) });
             }

@@ -6,7 +6,11 @@ use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
 use shared::{
     SystemClock,
-    log::{EventLog, Partition, Record, kafka::{KafkaConfig, KafkaLog}, local::LocalLog},
+    log::{
+        EventLog, Partition, Record,
+        kafka::{KafkaConfig, KafkaLog},
+        local::LocalLog,
+    },
 };
 use tokio::time::{Instant, sleep, timeout};
 

@@ -68,7 +68,13 @@ impl Program {
     pub fn launch(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.path);
-        command.args(&self.arguments).args(["--listen", &self.address]).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        command
+            .args(&self.arguments)
+            .args(["--listen", &self.address])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
         // What a shell around us has set for a service must not reach this one.
         for variable in ["LISTEN", "DATABASE_URL", "KAFKA_BROKERS", "JWKS_URL", "DEV_ISSUER", "DATA_DIR", "INSTANCE"] {
             command.env_remove(variable);
@@ -108,7 +114,8 @@ impl Program {
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         self.signal(Signal::TERM)?;
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        let status = timeout(STOPPED_WITHIN, child.wait()).await.with_context(|| format!("{} does not end", self.name))??;
+        let status =
+            timeout(STOPPED_WITHIN, child.wait()).await.with_context(|| format!("{} does not end", self.name))??;
         ensure!(status.success(), "{} ended with {status}; see {}", self.name, self.log.display());
         Ok(())
     }

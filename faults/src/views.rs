@@ -58,7 +58,8 @@ impl Reader {
             sleep(PAUSE).await;
         }
         for tenant in TENANTS {
-            let of_tenant = |(key, state): &(&SegmentKey, &State)| key.tenant.as_str() == tenant && state.live.is_some();
+            let of_tenant =
+                |(key, state): &(&SegmentKey, &State)| key.tenant.as_str() == tenant && state.live.is_some();
             let expected = findings.segments.iter().filter(of_tenant).count().to_string();
             let answer = self.get(tenant, "segments?pageSize=1").await?;
             let total = answer.headers().get("X-Total-Count").and_then(|total| total.to_str().ok());
@@ -88,10 +89,15 @@ impl Reader {
             return Ok(Some(format!("{status} {body} instead of {expected} with {}", header_of(live.tag()))));
         }
         let rows: Value = self.get(key.tenant.as_str(), &format!("segments/{}/items", key.id)).await?.json().await?;
-        let shown = |row: &Value| (row["item"]["id"].clone().to_string(), (row["metadata"]["version"].clone(), row["mixins"].clone()));
+        let shown = |row: &Value| {
+            (row["item"]["id"].clone().to_string(), (row["metadata"]["version"].clone(), row["mixins"].clone()))
+        };
         let shown: BTreeMap<_, _> = rows.as_array().into_iter().flatten().map(shown).collect();
-        let expected: BTreeMap<_, _> =
-            live.items.iter().map(|(item, row)| (json!(item).to_string(), (json!(row.tag.1), row.mixins.clone()))).collect();
+        let expected: BTreeMap<_, _> = live
+            .items
+            .iter()
+            .map(|(item, row)| (json!(item).to_string(), (json!(row.tag.1), row.mixins.clone())))
+            .collect();
         Ok((shown != expected).then(|| format!("items {rows} instead of {expected:?}")))
     }
 }

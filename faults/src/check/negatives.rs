@@ -39,7 +39,10 @@ pub fn check(attempts: &[Attempt], log: &Log<'_>, acknowledged: &impl Fn(Marker)
             let first = behind.map_or(0, |place| place + 1);
             let last = facts.iter().position(|fact| fact.asked.invoked > attempt.answered).unwrap_or(facts.len());
             let is_true = (first..=last).any(|gap| shapes.get(gap).is_some_and(|shape| holds(shape, attempt)));
-            let around: Vec<_> = facts[first.saturating_sub(1)..last.max(first).min(facts.len())].iter().map(|fact| fact.brief()).collect();
+            let around: Vec<_> = facts[first.saturating_sub(1)..last.max(first).min(facts.len())]
+                .iter()
+                .map(|fact| fact.brief())
+                .collect();
             ensure!(is_true, "this was true at no moment: {attempt}; the records about it: {around:?}");
         }
     }

@@ -132,7 +132,9 @@ impl Client {
         let kind = match self.random.random_range(0..100) {
             0..18 => Kind::Create,
             18..36 => plain,
-            36..48 => tag.as_deref().and_then(version_of).map_or(plain, |it| Kind::Put { version: Some(it), if_match: None }),
+            36..48 => {
+                tag.as_deref().and_then(version_of).map_or(plain, |it| Kind::Put { version: Some(it), if_match: None })
+            }
             48..56 => tag.map_or(plain, |tag| Kind::Put { version: None, if_match: Some(tag) }),
             56..72 => Kind::Patch,
             72..77 => Kind::Delete { force: self.random.random_bool(0.5) },

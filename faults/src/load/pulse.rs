@@ -27,7 +27,12 @@ impl Pulse {
     /// The run begins now.
     pub fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { began: Instant::now(), acknowledged: zero(), failed_by_server: zero(), newest: std::array::from_fn(|_| zero()) }
+        Self {
+            began: Instant::now(),
+            acknowledged: zero(),
+            failed_by_server: zero(),
+            newest: std::array::from_fn(|_| zero()),
+        }
     }
 
     /// The present time.

@@ -10,13 +10,17 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use local_parts::{Postgres, PostgresOptions};
-use tokio::{process::Command, time::{Instant, sleep}};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
 
 use super::embedded;
 use crate::{load::Load, stage::Stage};
 
 const SIZE: &str = "size=192m";
-const FULL_FOR: Duration = Duration::from_secs(4);
+/// Longer than a command waits for the log.
+const FULL_FOR: Duration = Duration::from_secs(12);
 const FREE_FOR: Duration = Duration::from_secs(2);
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
