@@ -12,7 +12,7 @@ use super::config::Sabotage;
 use check::Violation;
 use world::World;
 
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2000;
 
 /// Seeds that are enough to find each of the faults that are built in on purpose.
 const CONTROL_SEEDS: u64 = 3000;
