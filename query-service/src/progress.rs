@@ -156,6 +156,14 @@ impl Progress {
         }
     }
 
+    /// The projector has read from the database, under its lock, that the partition stands here.
+    pub(crate) fn publish_loaded(&self, epoch: Epoch, partition: Partition, next_offset: Offset) {
+        if self.epoch() == epoch {
+            self.0.parts[partition.index()].next_offset.store(next_offset, Ordering::Release);
+            self.0.changed.send_replace(());
+        }
+    }
+
     /// A record that was appended then waits to be applied; none: nothing waits.
     pub(crate) fn set_pending(&self, partition: Partition, since: Option<Timestamp>) {
         let since = since.map_or(NOTHING_PENDING, Timestamp::unix_millis);

@@ -3,6 +3,7 @@
 //! One [`worker`] per partition, with its own connection; one [`hub`] reads the log for all. A [`feed`] collects records into a [`batch`] (net effect per
 //! segment), which becomes [`rows`], which [`tables`] writes in one transaction with the new [`position`]. What goes wrong is
 //! judged in [`failure`].
+//! Empty views are filled in [`bulk`].
 //!
 //! A new kind of event: fold it in [`batch`]; if it needs a table, add a migration, its columns in [`rows`] and its statement
 //! in [`tables`], and list the table in [`crate::views::checksum`].
@@ -11,7 +12,8 @@
 //! so a crash of Postgres takes back both or neither, and the log fills the gap. [`crate::progress`] keeps readers from
 //! trusting positions of before such a crash.
 
-pub(crate) mod batch;
+mod batch;
+mod bulk;
 mod failure;
 mod feed;
 mod health;
@@ -46,11 +48,13 @@ pub struct Options {
     pub bury_from: u64,
     /// The most records in one transaction.
     pub batch_records: usize,
+    /// From a log of this many records, empty views are filled without GIN indexes, which are made at the end.
+    pub bulk_from: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bury_from: 50_000, batch_records: 1_000 }
+        Self { bury_from: 50_000, batch_records: 1_000, bulk_from: 20_000 }
     }
 }
 
@@ -82,9 +86,13 @@ impl<L: EventLog> Projector<L> {
         watch::run_alone(self.log, self.pool, self.progress, self.health, self.clock).await;
     }
 
-    /// Projects until dropped. It can be dropped at any time: what is not committed will be read again.
+    /// Projects until dropped, or until a fault in a task. It can be dropped at any time: what is not committed will be read
+    /// again.
     pub async fn run(self) {
         let database = (*self.pool.connect_options()).clone();
+        if let Err(error) = bulk::prepare(&self.pool, &self.log, self.options.bulk_from).await {
+            tracing::warn!(%error, "projecting with all indexes");
+        }
         let mut tasks = JoinSet::new();
         let (hub, reader) = Hub::new(self.log.clone());
         tasks.spawn(reader);
@@ -100,12 +108,15 @@ impl<L: EventLog> Projector<L> {
             };
             tasks.spawn(worker.run());
         }
+        let unhurried = database.application_name("projector indexes").options([("statement_timeout", "0")]);
+        tasks.spawn(bulk::finish(unhurried, self.health.clone()));
         tasks.spawn(reaper::run(self.pool.clone()));
-        tasks.spawn(merging::run(self.pool.clone(), self.progress.clone(), self.health.clone()));
+        tasks.spawn(merging::run(self.pool.clone(), self.progress.clone(), self.health.clone(), self.clock.clone()));
         tasks.spawn(watch::run(self.log, self.pool, self.progress, self.health, self.clock));
         while let Some(ended) = tasks.join_next().await {
             if let Err(panic) = ended {
-                tracing::error!(%panic, "a task of the projector died");
+                // Nobody would notice that a partition stands still; whoever runs this starts anew.
+                return tracing::error!(%panic, "a task of the projector died");
             }
         }
     }

@@ -11,7 +11,7 @@ pub mod segments;
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    Connection as _, PgPool, Postgres, QueryBuilder,
+    ConnectOptions as _, Connection as _, PgPool, Postgres, QueryBuilder,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -112,7 +112,9 @@ fn options(database: &Database) -> Result<PgConnectOptions, sqlx::Error> {
     Ok(PgConnectOptions::from_str(&database.url)?
         .application_name("query-service")
         .options([("search_path", format!("{SCHEMA}, public").as_str()), ("TimeZone", "UTC")])
-        .statement_cache_capacity(500))
+        .statement_cache_capacity(500)
+        // What is slow shows in the metrics; statements in the log would only bury what matters.
+        .disable_statement_logging())
 }
 
 async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use shared::{http::health::Check, log::Partition};
@@ -39,25 +42,38 @@ impl fmt::Display for State {
 
 /// The states of all partitions. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<Mutex<Vec<State>>>);
+pub struct Health(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    states: Mutex<Vec<State>>,
+    /// Whether indexes may be missing.
+    is_bulk: AtomicBool,
+}
 
 impl Health {
     /// All starting.
     pub fn new(partitions: u16) -> Self {
-        Self(Arc::new(Mutex::new(vec![State::Starting; usize::from(partitions)])))
+        let states = Mutex::new(vec![State::Starting; usize::from(partitions)]);
+        Self(Arc::new(Inner { states, is_bulk: AtomicBool::new(false) }))
     }
 
     /// Each partition with what its projection is doing.
     pub fn states(&self) -> Vec<(Partition, State)> {
-        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let states = self.0.states.lock().unwrap_or_else(PoisonError::into_inner);
         states.iter().cloned().zip(0..).map(|(state, number)| (Partition::new(number), state)).collect()
     }
 
-    /// The partitions whose views fall behind, and why; the service is ready when there are none.
+    /// The partitions whose views fall behind, and why, and whether indexes are missing; the service is ready when there are none.
     pub fn problems(&self) -> Vec<String> {
         let is_good = |state: &State| matches!(state, State::Following | State::Standby);
         let bad = self.states().into_iter().filter(|(_, state)| !is_good(state));
-        bad.map(|(partition, state)| format!("partition {partition} {state}")).collect()
+        let mut problems: Vec<String> =
+            bad.map(|(partition, state)| format!("partition {partition} {state}")).collect();
+        if self.0.is_bulk.load(Ordering::Relaxed) {
+            problems.push("indexes are being made".to_owned());
+        }
+        problems
     }
 
     /// For `/health/ready`.
@@ -67,12 +83,16 @@ impl Health {
         if problems.is_empty() { check } else { check.with_message(problems.join("; ")) }
     }
 
+    pub(super) fn set_bulk(&self, is_bulk: bool) {
+        self.0.is_bulk.store(is_bulk, Ordering::Relaxed);
+    }
+
     pub(super) fn get(&self, partition: Partition) -> State {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()].clone()
+        self.0.states.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()].clone()
     }
 
     pub(super) fn set(&self, partition: Partition, state: State) {
         super::stats::state(partition, &state);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()] = state;
+        self.0.states.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()] = state;
     }
 }

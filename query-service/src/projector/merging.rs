@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use shared::clock::SharedClock;
 use sqlx::PgPool;
 use tokio::time;
 
@@ -12,16 +13,23 @@ use crate::progress::Progress;
 const EVERY: Duration = Duration::from_secs(1);
 
 const MERGE: &str = "
-    select gin_clean_pending_list(index::regclass)
-    from unnest(array['segment_by_search', 'segment_by_texts', 'item_assignment_by_search']) index";
+    select gin_clean_pending_list(to_regclass(index))
+    from unnest(array['segment_by_search', 'segment_by_texts', 'item_assignment_by_search']) index
+    where to_regclass(index) is not null";
+
+/// While the views are further behind than this, merging waits: they have more need of the database.
+const BUSY: Duration = Duration::from_millis(200);
 
 /// Merges every second in which this process has projected something, until dropped.
-pub async fn run(pool: PgPool, progress: Progress, health: Health) {
+pub async fn run(pool: PgPool, progress: Progress, health: Health, clock: SharedClock) {
     let mut merged = progress.total();
     loop {
         time::sleep(EVERY).await;
         let projected = progress.total();
-        if projected == merged || !health.states().iter().any(|(_, state)| projects(state)) {
+        if projected == merged
+            || progress.lag(clock.now()) > BUSY
+            || !health.states().iter().any(|(_, state)| projects(state))
+        {
             continue;
         }
         match sqlx::query(MERGE).execute(&pool).await {

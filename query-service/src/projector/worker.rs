@@ -104,7 +104,7 @@ impl<L: EventLog> Worker<L> {
         tracing::info!(partition = self.partition.number(), next_offset = projected, end, "projecting");
         self.health.set(self.partition, State::CatchingUp);
         self.judge(projected, end);
-        self.progress.publish(epoch, self.partition, projected);
+        self.progress.publish_loaded(epoch, self.partition, projected);
         Ok((Batch::after(acceptance, self.options.batch_records.max(1)), end))
     }
 

@@ -132,7 +132,7 @@ fn the_same_log_makes_the_same_views_in_batches_of_any_size() {
             }
             let one_by_one = rebuilt(&views, &log, &story, Options { batch_records: 1, ..Options::default() }).await;
             prop_assert_eq!(views.summary().await, story.summary());
-            let in_parts = rebuilt(&views, &log, &story, Options { batch_records, bury_from }).await;
+            let in_parts = rebuilt(&views, &log, &story, Options { batch_records, bury_from, bulk_from: 1 }).await;
             prop_assert_eq!(&in_parts, &one_by_one);
             let at_once = rebuilt(&views, &log, &story, Options::default()).await;
             prop_assert_eq!(&at_once, &one_by_one);
@@ -368,4 +368,36 @@ async fn a_partition_that_cannot_be_read_does_not_hold_up_the_others() {
     story.put("acme", "s0", name).await;
     views.catch_up(&story).await;
     assert_eq!(views.summary().await, story.summary());
+}
+
+#[tokio::test]
+async fn empty_views_are_filled_without_some_indexes_which_come_back_as_they_were() {
+    let definitions = async |views: &Views| -> Vec<String> {
+        let all = "select indexdef from pg_indexes where schemaname = 'v1' order by indexname";
+        sqlx::query_scalar(all).fetch_all(&views.pool).await.expect("definitions")
+    };
+    let (views, log) = (Views::empty().await, empty_log());
+    let mut story = Story::begin(&log).await;
+    story
+        .put_all("acme", (0..2_000).map(|n| (format!("s{n}"), json!({ "name": { "en": "n" }, "mixins": { "n": n } }))))
+        .await;
+    let before = definitions(&views).await;
+    assert!(before.iter().filter(|definition| definition.contains("USING gin")).count() == 3, "{before:?}");
+
+    let projection = views.project_with(&log, Options { bulk_from: 1_000, ..Options::default() });
+    eventually("the indexes are gone", async || definitions(&views).await.len() == before.len() - 3).await;
+    assert!(!projection.health.check().ready);
+    eventually("ready", async || projection.health.check().ready).await;
+    assert_eq!(definitions(&views).await, before);
+    assert_eq!(views.summary().await, story.summary());
+
+    // A crash after the indexes were dropped.
+    projection.stop().await;
+    sqlx::query("drop index segment_by_search, segment_by_texts, item_assignment_by_search")
+        .execute(&views.pool)
+        .await
+        .expect("dropped");
+    let projection = views.project(&log);
+    eventually("ready again", async || projection.health.check().ready).await;
+    assert_eq!(definitions(&views).await, before);
 }

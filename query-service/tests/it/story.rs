@@ -259,19 +259,21 @@ impl Story {
         record
     }
 
-    /// Appends, and learns the offsets from the log.
+    /// Appends, and counts the offsets as the log does: a batch takes the next ones, and markers of transactions one more.
     async fn append(&mut self, batch: Vec<(Partition, NewRecord)>) {
+        let records = batch.clone();
         self.log.append(&mut self.writer, batch).await.expect("the log takes it");
-        for part in &mut self.parts {
-            for record in self.log.records(part.partition) {
-                if part.offset.is_none_or(|seen| record.offset > seen) {
-                    // Events were accepted when they were sealed; announcements are now.
-                    if record.key.is_none() {
-                        part.step(&record);
-                    }
-                    part.offset = Some(record.offset);
-                }
+        let mut ends: Vec<i64> =
+            self.parts.iter().map(|part| part.offset.map_or(0, |last| self.log.end_after(last))).collect();
+        for (partition, record) in records {
+            let (part, end) = (&mut self.parts[partition.index()], &mut ends[partition.index()]);
+            let placed = Record::placed(record, partition, *end, Timestamp::from_unix_millis(self.now));
+            // Events were accepted when they were sealed; announcements are now.
+            if placed.key.is_none() {
+                part.step(&placed);
             }
+            part.offset = Some(*end);
+            *end += 1;
         }
     }
 }
