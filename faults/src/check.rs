@@ -6,6 +6,8 @@
 
 mod facts;
 mod negatives;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
