@@ -146,7 +146,9 @@ fn check_answer(attempt: &Attempt, fact: Option<&Fact<'_>>) -> anyhow::Result<()
         return Ok(());
     };
     let is_first = fact.asked.marker == attempt.marker;
-    ensure!(is_first || answer.replayed, "it was executed before, and the answer does not say so");
+    // A retry may have joined the first attempt, which was still waiting when its client gave up: nothing is replayed then.
+    let may_have_joined = fact.asked.outcome.is_unknown();
+    ensure!(is_first || answer.replayed || may_have_joined, "it was executed before, and the answer does not say so");
     ensure!(!(is_first && answer.replayed), "it was not executed before, and the answer says so");
     check_receipt(answer, fact)
 }
