@@ -111,7 +111,7 @@ fn logs() -> PathBuf {
 
 /// A new folder for the data of one process.
 pub fn data_folder() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("segments-e2e-{}", uuid::Uuid::new_v4().simple()));
+    let folder = std::env::temp_dir().join(format!("segments-e2e-{}", uuid::Uuid::now_v7().simple()));
     fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     folder
 }

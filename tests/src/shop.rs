@@ -30,8 +30,9 @@ impl Shop {
 
     /// A new tenant on the service at this address, such as `http://127.0.0.1:8080`.
     pub fn at(origin: &str) -> Self {
-        let unique = uuid::Uuid::new_v4().simple().to_string();
-        Self::of(&format!("t{}", &unique[..14]), origin)
+        // The end of the id is random.
+        let unique = uuid::Uuid::now_v7().simple().to_string();
+        Self::of(&format!("t{}", &unique[18..]), origin)
     }
 
     /// A tenant on the service at this address.

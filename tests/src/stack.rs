@@ -13,14 +13,11 @@ mod gateway;
 mod kafka;
 mod up;
 
-use std::{env, path::PathBuf};
+use std::env;
 
 use tokio::sync::OnceCell;
 
-use crate::{
-    process::{Process, data_folder},
-    tokens,
-};
+use crate::process::Process;
 
 pub use binaries::binary;
 pub use kafka::Topics;
@@ -39,6 +36,7 @@ pub enum Kind {
 
 impl Kind {
     /// What `STACK` says.
+    #[expect(clippy::disallowed_methods, reason = "the one place where these tests are configured")]
     pub fn of_this_run() -> Self {
         match env::var("STACK").as_deref() {
             Err(_) | Ok("" | "embedded") => Self::Embedded,
@@ -58,11 +56,6 @@ pub struct Stack {
     pub services: [String; 2],
     /// Held so that they run on.
     _processes: Vec<Process>,
-}
-
-/// A file with the public keys of the tokens that tests make, for services that a test starts itself.
-pub fn key_set_file() -> PathBuf {
-    tokens::write_key_set(&data_folder())
 }
 
 /// The stack of this run.

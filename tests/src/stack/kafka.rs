@@ -28,7 +28,7 @@ impl Topics {
     /// Creates them. None where there is no Kafka and none is required.
     pub async fn create() -> Option<Self> {
         let brokers = testing::kafka().await?;
-        let environment = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let environment = format!("e2e-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]);
         let (events, locks) = (format!("{environment}.events"), format!("{environment}.locks"));
         let mut config = KafkaConfig::new(&brokers, PARTITIONS);
         (config.topic, config.lock_topic) = (events.clone(), locks.clone());
@@ -37,25 +37,28 @@ impl Topics {
     }
 
     /// Starts a command service on them, waits until it is ready, and gives its address.
-    pub async fn command_service(&self, name: &str, keys: &Path) -> (Process, String) {
+    pub async fn command_service(&self, name: &str) -> (Process, String) {
         let data = data_folder();
-        let mut command = self.service("command-service", keys);
+        let mut command = self.service("command-service", &data);
         command.arg("--data-dir").arg(&data);
-        start(name, command, &[&data]).await
+        start(name, command, &data).await
     }
 
     /// Starts a query service on them, waits until it is ready, and gives its address.
-    pub async fn query_service(&self, name: &str, keys: &Path) -> (Process, String) {
-        let mut command = self.service("query-service", keys);
+    pub async fn query_service(&self, name: &str) -> (Process, String) {
+        let data = data_folder();
+        let mut command = self.service("query-service", &data);
         command.args(["--database-url", testing::database().await.url()]);
-        start(name, command, &[]).await
+        start(name, command, &data).await
     }
 
-    fn service(&self, program: &str, keys: &Path) -> Command {
+    fn service(&self, program: &str, data: &Path) -> Command {
         let mut command = Command::new(binary(program));
-        command.arg("--jwks-file").arg(keys).args(["--kafka-brokers", &self.brokers, "--kafka-topic", &self.events]);
+        command.arg("--jwks-file").arg(tokens::write_key_set(data));
+        command.args(["--kafka-brokers", &self.brokers, "--kafka-topic", &self.events]);
         command.args(["--kafka-lock-topic", &self.locks, "--kafka-environment", &self.environment]);
         command.args(["--kafka-partitions", &PARTITIONS.to_string()]);
+        // What a shell around us has set for a service must not reach this one.
         for variable in ["JWKS_URL", "DEV_ISSUER", "LISTEN", "INSTANCE"] {
             command.env_remove(variable);
         }
@@ -63,10 +66,10 @@ impl Topics {
     }
 }
 
-async fn start(name: &str, mut command: Command, rubbish: &[&Path]) -> (Process, String) {
+async fn start(name: &str, mut command: Command, data: &Path) -> (Process, String) {
     let address = format!("127.0.0.1:{}", free_port());
     command.args(["--listen", &address]);
-    let mut process = Process::start(name, command, rubbish);
+    let mut process = Process::start(name, command, &[data]);
     let origin = format!("http://{address}");
     process.ready(&origin).await;
     (process, origin)
@@ -82,10 +85,8 @@ pub(super) fn free_port() -> u16 {
 /// When there is no Kafka: whoever asks for this stack wants it.
 pub(super) async fn stack() -> Stack {
     let topics = Topics::create().await.expect("STACK=kafka needs a Kafka");
-    let folder = data_folder();
-    let keys = tokens::write_key_set(&folder);
-    let (commands, command_origin) = topics.command_service("command-service", &keys).await;
-    let (queries, query_origin) = topics.query_service("query-service", &keys).await;
-    let (gateway, origin) = gateway::start(&folder, &command_origin, &query_origin).await;
+    let (commands, command_origin) = topics.command_service("command-service").await;
+    let (queries, query_origin) = topics.query_service("query-service").await;
+    let (gateway, origin) = gateway::start(&command_origin, &query_origin).await;
     Stack { origin, services: [command_origin, query_origin], _processes: vec![gateway, queries, commands] }
 }

@@ -1,12 +1,11 @@
 //! `segments up`: everything in one process.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use local_parts::{KAFKA_BROKERS, testing};
+use local_parts::{KAFKA_BROKERS, Part, testing};
 
 use super::{Stack, binary};
 use crate::{
@@ -41,7 +40,7 @@ impl UpOptions {
     /// On a real Kafka: the one of `KAFKA_BROKERS`, or one of its own.
     #[must_use]
     pub fn on_kafka(mut self) -> Self {
-        let brokers = env::var(KAFKA_BROKERS).unwrap_or_else(|_| "local".to_owned());
+        let brokers = Part::given(KAFKA_BROKERS).map_or("local".to_owned(), |given| given.address().to_owned());
         self.more.extend(["--kafka".to_owned(), brokers]);
         self
     }

@@ -11,7 +11,7 @@ use std::{
 use e2e::{
     Shop,
     samples::{golden, golden_without_id, named},
-    stack::{self, Kind, Topics},
+    stack::{Kind, Topics},
 };
 use serde_json::{Value, json};
 
@@ -75,8 +75,7 @@ async fn a_stranger_understands_every_record() {
         return;
     }
     let topics = Topics::create().await.expect("this stack has a Kafka");
-    let keys = stack::key_set_file();
-    let (service, origin) = topics.command_service("command-service-stream", &keys).await;
+    let (service, origin) = topics.command_service("command-service-stream").await;
     let shop = Shop::at(&origin);
     let expected = write_every_kind(&shop).await;
     // Ended in order, so that its last words are in the log too.
