@@ -27,8 +27,8 @@ pub fn print(name: &str, findings: &Findings, compared: usize, recoveries: &[Dur
     let mut recoveries = recoveries.to_vec();
     recoveries.sort();
     if let (Some(longest), Some(median)) = (recoveries.last(), recoveries.get(recoveries.len() / 2)) {
-        println!("  {:<42} {:>7} ms", "from the fault to all partitions: median", median.as_millis());
-        println!("  {:<42} {:>7} ms", "from the fault to all partitions: longest", longest.as_millis());
+        println!("  {:<42} {:>7} ms", "until all is served again: median", median.as_millis());
+        println!("  {:<42} {:>7} ms", "until all is served again: longest", longest.as_millis());
     }
     println!("{name}: ok, nothing acknowledged is lost, nothing unasked is there");
 }
