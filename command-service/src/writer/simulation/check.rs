@@ -246,7 +246,7 @@ fn check_promises(by_id: &HashMap<Uuid, Vec<&Attempt>>, accepted: &HashSet<Uuid>
         {
             return Err(Violation::Lost(Box::new((**attempt).clone())));
         }
-        if is_accepted && !attempts.iter().any(|attempt| doubtful(attempt)) {
+        if is_accepted && !attempts.iter().any(doubtful) {
             return Err(Violation::ExecutedAfterAll(Box::new(attempts[0].clone())));
         }
     }
