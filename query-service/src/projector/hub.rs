@@ -18,8 +18,8 @@ use tokio::{
     time::{self, Instant},
 };
 
-/// Records that wait for one partition's worker. When they are that many the others wait too.
-const WAITING: usize = 2_048;
+/// Records that wait for the worker of one partition, 1 MiB each at most. When they are that many the others wait too.
+const WAITING: usize = 256;
 
 /// How long the reader waits for more partitions before it begins anew with a changed set of them.
 const SETTLE: Duration = Duration::from_millis(50);
