@@ -264,7 +264,8 @@ def the_limits_of_the_api_fit_through(gateway):
         size = lambda all: sum(len(name) + len(value) + 4 for name, value in all.items())
         added = size(seen["headers"]) - size(sent) - len(f"Host: 127.0.0.1:{gateway.port}\r\n")
         assert added <= len("Content-Length: 10485761\r\n"), f"{case}: the gateway adds {added} bytes of headers"
-        missing = {name.lower() for name in sent} - set(seen["headers"])
+        # A chunked body that came in one piece may go on with its length instead.
+        missing = {name.lower() for name in sent} - set(seen["headers"]) - {"transfer-encoding"}
         assert not missing, f"{case}: {missing}"
     gateway.seen()
     return len(cases)
