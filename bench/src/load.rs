@@ -22,6 +22,13 @@ pub struct Times {
     pub measured: Duration,
 }
 
+impl Times {
+    /// One of so many equal parts.
+    pub fn part(self, of: u32) -> Self {
+        Self { warm_up: self.warm_up / of, measured: self.measured / of }
+    }
+}
+
 /// What a loop has seen.
 #[derive(Debug)]
 pub struct Measured {
@@ -65,6 +72,21 @@ impl Stopwatch {
 }
 
 impl Measured {
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Stopwatch::start(Times { warm_up: Duration::ZERO, measured: Duration::ZERO }).stop()
+    }
+
+    /// What was seen at another time.
+    ///
+    /// # Errors
+    /// Never: all histograms have the same bounds.
+    pub fn then(&mut self, later: &Self) -> anyhow::Result<()> {
+        self.latencies.add(&later.latencies)?;
+        self.lasted += later.lasted;
+        Ok(())
+    }
+
     /// How many ended in a second.
     pub fn per_second(&self) -> f64 {
         self.latencies.len() as f64 / self.lasted.as_secs_f64()

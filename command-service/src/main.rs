@@ -19,6 +19,10 @@ use shared::{
     shutdown, telemetry,
 };
 
+// Most of what this process does is making and dropping small documents.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a process ends with whose calls into librdkafka do not come back: it must be started anew.
 const HUNG: u8 = 70;
 const MAX_HANGS: u32 = 3;

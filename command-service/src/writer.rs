@@ -13,6 +13,7 @@ mod boot;
 mod config;
 mod dedupe;
 mod entries;
+mod gather;
 mod handle;
 mod locks;
 mod ops;
@@ -34,7 +35,7 @@ use shared::{
     log::{EventLog, LockEvents, LogError},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -62,7 +63,21 @@ pub async fn start<L: EventLog>(
     config: WriterConfig,
 ) -> Result<(WriterHandle, JoinHandle<Ended>), LogError> {
     let (handle, writer) = prepare(log, locks, clock, ids, config).await?;
-    Ok((handle, tokio::spawn(writer)))
+    let ended = on_its_own_thread(writer).map_err(|error| LogError::Unavailable(format!("no writer thread: {error}")))?;
+    Ok((handle, ended))
+}
+
+/// Every command passes through the writer several times. On a thread of its own it is woken at once, whatever else the
+/// process does, and its requests to the log begin and end without a change of thread.
+fn on_its_own_thread(writer: impl Future<Output = Ended> + Send + 'static) -> std::io::Result<JoinHandle<Ended>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (tell, told) = oneshot::channel();
+    let run = move || {
+        // Whoever started the writer may be gone.
+        drop(tell.send(runtime.block_on(writer)));
+    };
+    std::thread::Builder::new().name("writer".to_owned()).spawn(run)?;
+    Ok(tokio::spawn(async { told.await.expect("the writer's thread ends with an answer") }))
 }
 
 async fn prepare<L: EventLog>(

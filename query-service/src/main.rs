@@ -14,6 +14,10 @@ use shared::{
     shutdown, telemetry,
 };
 
+// Most of what this process does is making and dropping small documents.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();

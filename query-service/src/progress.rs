@@ -9,9 +9,10 @@
 //! takes a position for granted that the database has forgotten.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,7 +24,7 @@ use shared::{
 };
 use sqlx::{PgConnection, PgPool};
 use tokio::{
-    sync::{Mutex, watch},
+    sync::{Mutex, Notify, watch},
     time::{self, Instant},
 };
 
@@ -43,17 +44,25 @@ struct Inner {
     /// Counts [`Progress::relearn`]; what was learnt before it is not published after it.
     epoch: AtomicU64,
     changed: watch::Sender<()>,
+    /// Told when somebody begins to wait.
+    asked: Notify,
     last_look: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
 struct Part {
     next_offset: AtomicI64,
+    /// How many wait for it.
+    waiting: AtomicUsize,
     /// Since when a record waits to be applied, in milliseconds since 1970.
     pending_since: AtomicI64,
 }
 
 impl Part {
+    fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
     fn lag(&self, now: Timestamp) -> Duration {
         let waited = now.unix_millis().saturating_sub(self.pending_since.load(Ordering::Relaxed));
         Duration::from_millis(u64::try_from(waited).unwrap_or(0))
@@ -72,11 +81,12 @@ pub struct UnknownPartition;
 impl Progress {
     /// Of a log with so many partitions; nothing is known yet.
     pub fn new(partitions: u16) -> Self {
-        let part = || Part { next_offset: UNKNOWN.into(), pending_since: NOTHING_PENDING.into() };
+        let part = || Part { next_offset: UNKNOWN.into(), waiting: 0.into(), pending_since: NOTHING_PENDING.into() };
         Self(Arc::new(Inner {
             parts: (0..partitions).map(|_| part()).collect(),
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(()),
+            asked: Notify::new(),
             last_look: Mutex::new(None),
         }))
     }
@@ -126,6 +136,10 @@ impl Progress {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn wait(&self, pool: &PgPool, positions: &Positions, deadline: Instant) -> Result<bool, sqlx::Error> {
+        if self.reached(positions) {
+            return Ok(true);
+        }
+        let _waiting = Waiting::begin(self, positions);
         let mut changed = self.0.changed.subscribe();
         loop {
             changed.borrow_and_update();
@@ -140,6 +154,27 @@ impl Progress {
             if time::timeout_at(next_look, changed.changed()).await.is_err() {
                 self.look(pool).await?;
             }
+        }
+    }
+
+    /// Waits until somebody in this process waits for the partition.
+    pub(crate) async fn wanted(&self, partition: Partition) {
+        self.asked(|| self.0.parts[partition.index()].is_wanted()).await;
+    }
+
+    /// Waits until somebody in this process waits for any partition.
+    pub(crate) async fn any_wanted(&self) {
+        self.asked(|| self.0.parts.iter().any(Part::is_wanted)).await;
+    }
+
+    async fn asked(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let mut asked = pin!(self.0.asked.notified());
+            asked.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            asked.await;
         }
     }
 
@@ -207,6 +242,35 @@ impl Progress {
             }
         }
         self.0.changed.send_replace(());
+    }
+}
+
+/// Somebody waits; over when dropped.
+struct Waiting<'p> {
+    progress: &'p Progress,
+    positions: &'p Positions,
+}
+
+impl<'p> Waiting<'p> {
+    fn begin(progress: &'p Progress, positions: &'p Positions) -> Self {
+        let waiting = Self { progress, positions };
+        for part in waiting.parts() {
+            part.waiting.fetch_add(1, Ordering::AcqRel);
+        }
+        progress.0.asked.notify_waiters();
+        waiting
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.positions.iter().filter_map(|(partition, _)| self.progress.0.parts.get(partition.index()))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        for part in self.parts() {
+            part.waiting.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl<L: EventLog> Projector<L> {
             tracing::warn!(%error, "projecting with all indexes");
         }
         let mut tasks = JoinSet::new();
-        let (hub, reader) = Hub::new(self.log.clone());
+        let (hub, reader) = Hub::new(self.log.clone(), self.progress.clone());
         tasks.spawn(reader);
         for partition in (0..self.log.partitions()).map(Partition::new) {
             let worker = Worker {

@@ -6,19 +6,57 @@ use std::{
 };
 
 use anyhow::Context as _;
+use shared::log::EventLog;
 
 use crate::{
     content,
+    floor::log::{Rounds, measure as rounds},
     load::{Measured, Times, closed_loop},
     stack::{Stack, segments_path},
     wire::{Connection, Request},
 };
 
+/// A shared machine is quick in one second and slow in the next: in so many turns the service and its floor are measured one
+/// after the other.
+const TURNS: u32 = 8;
+
+/// The service and the log alone, with one client and with many.
+#[derive(Debug)]
+pub struct Compared {
+    pub one: Measured,
+    pub many: Measured,
+    pub behind: Behind,
+    pub raw_one: Measured,
+    pub raw_many: Measured,
+}
+
+/// The many.
+pub const MANY: usize = 64;
+
+/// Measures creates, and in turn rounds of a log on the same disk or broker. `read_back`: see [`Rounds`].
+pub async fn compare<L: EventLog>(stack: &Stack, log: &L, read_back: bool, times: Times) -> anyhow::Result<Compared> {
+    let nothing = Measured::nothing;
+    let (one, many, raw_one, raw_many) = (nothing(), nothing(), nothing(), nothing());
+    let mut all = Compared { one, many, behind: Behind::default(), raw_one, raw_many };
+    let times = times.part(TURNS);
+    for _ in 0..TURNS {
+        all.one.then(&creates(stack, 1, times).await?)?;
+        all.raw_one.then(&rounds(log, Rounds { clients: 1, read_back }, times).await?)?;
+    }
+    for _ in 0..TURNS {
+        let (many, behind) = creates_watched(stack, MANY, times).await?;
+        all.many.then(&many)?;
+        all.behind = all.behind.or_worse(&behind);
+        all.raw_many.then(&rounds(log, Rounds { clients: MANY as u64, read_back }, times).await?)?;
+    }
+    Ok(all)
+}
+
 /// How often a write is followed until it is visible.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// Creates over so many connections.
-pub async fn creates(stack: &Stack, connections: usize, times: Times) -> anyhow::Result<Measured> {
+async fn creates(stack: &Stack, connections: usize, times: Times) -> anyhow::Result<Measured> {
     closed_loop(stack.address(), connections, times, async |connection| Ok(stack.create(connection).await?.1)).await
 }
 
@@ -29,8 +67,14 @@ pub struct Behind {
     pub lag: Duration,
 }
 
+impl Behind {
+    fn or_worse(&self, other: &Self) -> Self {
+        Self { visible_after: self.visible_after.max(other.visible_after), lag: self.lag.max(other.lag) }
+    }
+}
+
 /// The same, with a look at the views now and then.
-pub async fn creates_watched(stack: &Stack, connections: usize, times: Times) -> anyhow::Result<(Measured, Behind)> {
+async fn creates_watched(stack: &Stack, connections: usize, times: Times) -> anyhow::Result<(Measured, Behind)> {
     let is_over = Cell::new(false);
     let load = async {
         let measured = creates(stack, connections, times).await;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use shared::{SystemClock, log::local::LocalLog};
 
-use super::creating::{creates, creates_watched};
+use super::creating::{Compared, compare};
 use crate::{
     Plan,
-    floor::log::{Rounds, measure as measure_log},
     history::PARTITIONS,
     report::{Aim, Report},
     stack::{Stack, new_folder},
@@ -19,13 +18,9 @@ const SECTION: &str = "embedded";
 pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let folder = new_folder(plan)?;
     let stack = Stack::start(plan, folder.path(), &[]).await?;
-    let one = creates(&stack, 1, plan.times).await?;
-    let (many, behind) = creates_watched(&stack, 64, plan.times).await?;
-    stack.stop().await?;
-
     let log = LocalLog::open(folder.path().join("floor/log.sqlite"), PARTITIONS, Arc::new(SystemClock)).await?;
-    let raw_one = measure_log(&log, Rounds { clients: 1, read_back: false }, plan.times).await?;
-    let raw_many = measure_log(&log, Rounds { clients: 64, read_back: false }, plan.times).await?;
+    let Compared { one, many, behind, raw_one, raw_many } = compare(&stack, &log, false, plan.times).await?;
+    stack.stop().await?;
 
     report.add_loop(SECTION, "create, 64 connections", &many, Some(Aim::AtLeast(8_000.0)));
     let visible = behind.visible_after.as_secs_f64() * 1e3;

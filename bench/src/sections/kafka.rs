@@ -3,10 +3,9 @@
 use local_parts::{Kafka, KafkaOptions};
 use shared::log::kafka::{KafkaConfig, KafkaLog};
 
-use super::creating::{creates, creates_watched};
+use super::creating::{Compared, compare};
 use crate::{
     Plan,
-    floor::log::{Rounds, measure as measure_log},
     history::PARTITIONS,
     report::{Aim, Report},
     stack::{Stack, new_folder},
@@ -19,16 +18,12 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let folder = new_folder(plan)?;
     let kafka = Kafka::start(KafkaOptions::new(folder.path().join("broker"))).await?;
     let stack = Stack::start(plan, folder.path(), &["--kafka", &kafka.brokers()]).await?;
-    let one = creates(&stack, 1, plan.times).await?;
-    let (many, behind) = creates_watched(&stack, 64, plan.times).await?;
-    stack.stop().await?;
-
     let mut config = KafkaConfig::new(kafka.brokers(), PARTITIONS);
     (config.topic, config.lock_topic) = ("bench.floor".to_owned(), "bench.floor.lock".to_owned());
     KafkaLog::create_topics(&config, 1).await?;
     let log = KafkaLog::connect(config).await?;
-    let raw_one = measure_log(&log, Rounds { clients: 1, read_back: true }, plan.times).await?;
-    let raw_many = measure_log(&log, Rounds { clients: 64, read_back: true }, plan.times).await?;
+    let Compared { one, many, behind, raw_one, raw_many } = compare(&stack, &log, true, plan.times).await?;
+    stack.stop().await?;
     drop(log);
     kafka.stop().await;
 

@@ -16,6 +16,7 @@ use super::{
     boot::log_stuck,
     config::WriterConfig,
     entries::{Entry, Reply},
+    gather::Gather,
     handle::{Message, PartitionStatus},
     ops::{Done, Ops},
     part::{Fold, Folded, Part},
@@ -48,6 +49,9 @@ pub(super) struct Actor<L: EventLog> {
     pub(super) log: L,
     pub(super) parts: Vec<Part>,
     pub(super) producer: Producer<L::Writer>,
+    pub(super) gather: Gather,
+    /// When the round that is being gathered goes at the latest.
+    pub(super) round_due: Option<Instant>,
     /// Numbers the lives of the producer: what an earlier life reports is no news.
     pub(super) attempt: u64,
     /// The name of the present producer: the configured one, or with a number behind it.
@@ -103,6 +107,8 @@ impl<L: EventLog> Actor<L> {
             log,
             parts: folds.into_iter().map(Part::new).collect(),
             producer: Producer::Closed { retry_at: now },
+            gather: Gather::new(now),
+            round_due: None,
             attempt: 0,
             name: config.name.clone(),
             renamed: 0,
@@ -263,7 +269,7 @@ impl<L: EventLog> Actor<L> {
         self.timers(now);
         self.start_fencing(now);
         self.start_opening(now);
-        self.start_round();
+        self.start_round(now);
         if self.closing && self.parts.iter().all(|part| part.drain.is_none()) {
             self.ended.get_or_insert(Ended::ShutDown);
         }
@@ -301,25 +307,20 @@ impl<L: EventLog> Actor<L> {
             Tail::Broken { retry_at } => Some(*retry_at),
             Tail::Reading(_) => None,
         };
-        parts.flatten().chain(tail).chain(self.producer_timer()).fold(far, Instant::min)
+        parts.flatten().chain(tail).chain(self.producer_timer()).chain(self.round_due).fold(far, Instant::min)
     }
 
+    /// Tells the states; wakes whoever waits for a change of a phase.
     pub(super) fn publish(&self) {
-        let statuses = self.parts.iter().map(|part| PartitionStatus {
-            partition: part.partition(),
-            phase: part.phase.name(),
-            assigned: part.assigned,
-            pseq: part.fold.acceptance.pseq,
-            chain: part.fold.acceptance.chain,
-        });
         self.status.send_if_modified(|held| {
-            let changed = held.len() != self.parts.len()
-                || self
-                    .parts
-                    .iter()
-                    .zip(held.iter())
-                    .any(|(part, old)| (part.phase.name(), part.assigned) != (old.phase, old.assigned));
-            *held = statuses.collect();
+            let mut changed = held.len() != self.parts.len();
+            if changed {
+                *held = self.parts.iter().map(Part::status).collect();
+            }
+            for (part, held) in self.parts.iter().zip(held) {
+                changed |= (part.phase.name(), part.assigned) != (held.phase, held.assigned);
+                *held = part.status();
+            }
             changed
         });
     }

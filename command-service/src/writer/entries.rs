@@ -28,6 +28,12 @@ pub(super) enum Stage {
     Parked(Parked),
 }
 
+impl Stage {
+    fn is_queued(&self) -> bool {
+        matches!(self, Self::Queued)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) request: Box<Request>,
@@ -55,6 +61,8 @@ pub(super) struct Entries {
     by_arrival: BTreeMap<u64, Entry>,
     by_id: HashMap<Uuid, u64>,
     bytes: usize,
+    /// How many wait to be decided.
+    queued: usize,
 }
 
 impl Entries {
@@ -70,7 +78,9 @@ impl Entries {
         self.bytes
     }
 
+    /// Adds a command that waits.
     pub(super) fn push(&mut self, arrival: u64, entry: Entry) {
+        self.queued += 1;
         self.bytes += entry.request.size;
         self.by_id.insert(entry.request.stamp.id, arrival);
         self.by_arrival.insert(arrival, entry);
@@ -90,12 +100,17 @@ impl Entries {
     }
 
     pub(super) fn has_queued(&self) -> bool {
-        self.by_arrival.values().any(|entry| matches!(entry.stage, Stage::Queued))
+        self.queued > 0
+    }
+
+    /// How many wait to be decided.
+    pub(super) fn queued_len(&self) -> usize {
+        self.queued
     }
 
     /// The first commands that wait to be decided.
     pub(super) fn queued(&self, most: usize) -> Vec<u64> {
-        let queued = self.by_arrival.iter().filter(|(_, entry)| matches!(entry.stage, Stage::Queued));
+        let queued = self.by_arrival.iter().filter(|(_, entry)| entry.stage.is_queued());
         queued.map(|(arrival, _)| *arrival).take(most).collect()
     }
 
@@ -103,8 +118,10 @@ impl Entries {
         self.by_arrival.get(&arrival)
     }
 
-    pub(super) fn set_stage(&mut self, arrival: u64, stage: Stage) {
+    /// The command was decided.
+    pub(super) fn decided(&mut self, arrival: u64, stage: Stage) {
         if let Some(entry) = self.by_arrival.get_mut(&arrival) {
+            self.queued -= usize::from(entry.stage.is_queued());
             entry.stage = stage;
         }
     }
@@ -113,6 +130,7 @@ impl Entries {
         let entry = self.by_arrival.remove(&arrival)?;
         self.by_id.remove(&entry.request.stamp.id);
         self.bytes -= entry.request.size;
+        self.queued -= usize::from(entry.stage.is_queued());
         Some(entry)
     }
 
@@ -129,8 +147,9 @@ impl Entries {
     pub(super) fn take_parked(&mut self) -> Vec<(Entry, Parked)> {
         let mut parked = Vec::new();
         for arrival in self.arrivals(|entry| matches!(entry.stage, Stage::Parked(_))) {
-            let Some(mut entry) = self.take(arrival) else { continue };
-            if let Stage::Parked(decision) = std::mem::replace(&mut entry.stage, Stage::Queued) {
+            let Some(entry) = self.take(arrival) else { continue };
+            if let Stage::Parked(decision) = &entry.stage {
+                let decision = decision.clone();
                 parked.push((entry, decision));
             }
         }
@@ -142,6 +161,7 @@ impl Entries {
         for entry in self.by_arrival.values_mut() {
             entry.stage = Stage::Queued;
         }
+        self.queued = self.by_arrival.len();
     }
 
     /// Takes out the commands whose time is over. Time-outs are equal, so the first to arrive are the first to end.

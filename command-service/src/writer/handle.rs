@@ -18,8 +18,7 @@ pub(super) enum Message {
 }
 
 /// The state of one partition, for readiness and for comparing chains.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionStatus {
     /// The partition.
     pub partition: Partition,

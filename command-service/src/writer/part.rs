@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     dedupe::Dedupe,
     entries::{Entries, Entry, Parked, Stage},
+    handle::PartitionStatus,
     phase::Phase,
     request::{Answer, Failure, Outcome},
 };
@@ -150,6 +151,16 @@ impl Part {
 
     pub(super) fn partition(&self) -> Partition {
         self.fold.acceptance.partition
+    }
+
+    pub(super) fn status(&self) -> PartitionStatus {
+        PartitionStatus {
+            partition: self.partition(),
+            phase: self.phase.name(),
+            assigned: self.assigned,
+            pseq: self.fold.acceptance.pseq,
+            chain: self.fold.acceptance.chain,
+        }
     }
 
     /// Sends the answers that wrote nothing: they are confirmed.

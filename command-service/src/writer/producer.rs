@@ -68,6 +68,10 @@ impl<L: EventLog> Actor<L> {
         self.hung_appends = 0;
         match result {
             Ok(()) => {
+                if let Producer::Appending { since } = self.producer {
+                    let now = Instant::now();
+                    self.gather.done(now, now - since);
+                }
                 self.producer = Producer::Ready(writer);
                 let until = from_now(self.config.visible_within);
                 for part in &mut self.parts {

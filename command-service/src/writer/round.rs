@@ -76,7 +76,7 @@ pub(super) fn decide(
                 continue;
             }
         };
-        entries.set_stage(arrival, stage);
+        entries.decided(arrival, stage);
     }
     decided.last_pseq = table.acceptance.pseq;
     for (arrival, failure) in failed {

@@ -7,8 +7,14 @@ use uuid::Uuid;
 use super::{actor::Actor, config::Confirm, phase::Phase, producer::Producer, round, takeover::Unsteady};
 
 impl<L: EventLog> Actor<L> {
-    pub(super) fn start_round(&mut self) {
+    pub(super) fn start_round(&mut self, now: Instant) {
         if !matches!(self.producer, Producer::Ready(_)) {
+            return;
+        }
+        let ready = self.parts.iter().filter(|part| matches!(part.phase, Phase::Serving { .. }));
+        let commands = ready.map(|part| part.entries.queued_len()).sum();
+        self.round_due = if commands > 0 { self.gather.holds_back(now, commands) } else { None };
+        if self.round_due.is_some() {
             return;
         }
         let mut batch = Vec::new();
@@ -24,7 +30,8 @@ impl<L: EventLog> Actor<L> {
         if batch.is_empty() {
             return;
         }
-        let appending = Producer::Appending { since: Instant::now() };
+        self.gather.begun(commands);
+        let appending = Producer::Appending { since: now };
         if let Producer::Ready(writer) = std::mem::replace(&mut self.producer, appending) {
             metrics::histogram!("writer_round_records").record(batch.len() as f64);
             self.ops.append(self.attempt, writer, batch);

@@ -17,7 +17,7 @@ use shared::{
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
-use super::{Answer, Ended, Failure, Outcome, Request, WriterConfig, WriterHandle, start};
+use super::{Answer, Ended, Failure, Outcome, Request, WriterConfig, WriterHandle, prepare};
 use crate::domain::{Action, Command, Condition, ContentLanguage, Draft, Effect, Rejection};
 
 const PARTITIONS: u16 = 2;
@@ -48,10 +48,20 @@ fn config(instance: &str) -> WriterConfig {
     WriterConfig::new(instance, WriterName(format!("test.{instance}")))
 }
 
+/// Without a thread of its own, where time could not be held.
+async fn start_at(
+    log: MemLog,
+    clock: SharedClock,
+    config: WriterConfig,
+    locks: LockEvents,
+) -> (WriterHandle, JoinHandle<Ended>) {
+    let prepared = prepare(log, || locks, clock, Box::new(Uuid::now_v7), config).await;
+    let (handle, writer) = prepared.expect("the log is readable");
+    (handle, tokio::spawn(writer))
+}
+
 async fn start_with(log: &MemLog, config: WriterConfig, locks: LockEvents) -> (WriterHandle, JoinHandle<Ended>) {
-    start(log.clone(), || locks, clock(Duration::ZERO), Box::new(Uuid::now_v7), config)
-        .await
-        .expect("the log is readable")
+    start_at(log.clone(), clock(Duration::ZERO), config, locks).await
 }
 
 async fn serving(log: &MemLog) -> (WriterHandle, JoinHandle<Ended>) {
@@ -243,8 +253,7 @@ async fn a_clock_that_is_far_from_the_logs_is_not_trusted() {
     let log = log();
     let off = clock(Duration::from_secs(120));
     let locks = all_granted(PARTITIONS);
-    let started = start(log, || locks, off, Box::new(Uuid::now_v7), config("a")).await;
-    let (writer, _) = started.expect("the log is readable");
+    let (writer, _) = start_at(log, off, config("a"), locks).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!writer.is_ready());
     assert_eq!(writer.submit(create("s1", "x")).await, Err(Failure::NOT_EXECUTED));

@@ -43,12 +43,17 @@ impl<S: Tail> Feed<S> {
         }
     }
 
-    /// Collects as long as it is let. Loses nothing when it is left.
-    pub async fn collect(&mut self) -> Infallible {
-        while !self.batch.is_full() && self.broken.is_none() {
+    /// Collects until there are so many records. Loses nothing when it is left.
+    pub async fn fill(&mut self, records: usize) {
+        while self.batch.records() < records && !self.batch.is_full() && self.broken.is_none() {
             let next = self.tail.next().await;
             self.add(next);
         }
+    }
+
+    /// Collects as long as it is let. Loses nothing when it is left.
+    pub async fn collect(&mut self) -> Infallible {
+        self.fill(usize::MAX).await;
         future::pending().await
     }
 

@@ -11,12 +11,14 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use shared::log::{EventLog, LogError, Offset, Partition, Record};
 use tokio::{
     sync::mpsc,
     time::{self, Instant},
 };
+
+use crate::progress::Progress;
 
 /// Records that wait for the worker of one partition, 1 MiB each at most. When they are that many the others wait too.
 const WAITING: usize = 256;
@@ -26,6 +28,11 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// How long partitions have readers of their own after the common one failed.
 const APART: Duration = Duration::from_secs(60);
+
+/// How long it rests when few records came, unless a reader of the views waits: who wakes for every record takes the
+/// processor from those who write it.
+const REST: Duration = Duration::from_millis(5);
+const FEW: usize = 64;
 
 /// The records of one partition, as [`EventLog::tail`] gives them.
 pub type Records = Pin<Box<dyn Stream<Item = Result<Record, LogError>> + Send>>;
@@ -47,11 +54,11 @@ struct Follower {
 
 impl<L: EventLog> Hub<L> {
     /// The hub, and the reader that must be polled for it.
-    pub fn new(log: L) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    pub fn new(log: L, progress: Progress) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (joining, joined) = mpsc::unbounded_channel();
         let failed_at = Arc::new(Mutex::new(None));
         let hub = Self { log: log.clone(), joining, failed_at: Arc::clone(&failed_at) };
-        (hub, Reader { log, joined, followers: HashMap::new(), failed_at }.run())
+        (hub, Reader { log, progress, joined, followers: HashMap::new(), failed_at }.run())
     }
 
     /// The records of a partition from an offset on, and then as they come. Whoever followed it before gets no more.
@@ -69,6 +76,7 @@ impl<L: EventLog> Hub<L> {
 
 struct Reader<L> {
     log: L,
+    progress: Progress,
     joined: mpsc::UnboundedReceiver<Follower>,
     followers: HashMap<Partition, Follower>,
     failed_at: Arc<Mutex<Option<Instant>>>,
@@ -95,16 +103,29 @@ impl<L: EventLog> Reader<L> {
         let from = self.followers.values().map(|follower| (follower.partition, follower.next)).collect();
         let mut tail = self.log.tail(from);
         loop {
-            tokio::select! {
+            let mut next = tokio::select! {
                 joined = self.joined.recv() => return joined,
-                next = tail.next() => match next {
+                next = tail.next() => Some(next),
+            };
+            let mut passed = 0;
+            while let Some(news) = next {
+                passed += 1;
+                match news {
                     Some(Ok(record)) => self.pass_on(record).await,
                     Some(Err(error)) => self.fail(error).await,
                     None => self.fail(LogError::Unavailable("the tail ended".to_owned())).await,
                 }
+                if self.followers.is_empty() {
+                    return self.joined.recv().await;
+                }
+                next = if passed < FEW { tail.next().now_or_never() } else { None };
             }
-            if self.followers.is_empty() {
-                return self.joined.recv().await;
+            if passed < FEW {
+                tokio::select! {
+                    joined = self.joined.recv() => return joined,
+                    () = time::sleep(REST) => {}
+                    () = self.progress.any_wanted() => {}
+                }
             }
         }
     }

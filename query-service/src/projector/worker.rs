@@ -1,7 +1,8 @@
 //! One partition: lock it, read its log from where the views stand, apply batch after batch.
 //!
 //! While one batch is being applied the next is being collected, so that reading and decoding overlap with the database's
-//! work and batches grow by themselves when there is much to do. When there is little, a record is applied at once.
+//! work and batches grow by themselves when there is much to do. When there is little, a record is applied at once, unless
+//! the last batch was only just begun: then it waits a moment for others, or until a reader asks for it.
 
 use std::time::Duration;
 
@@ -28,6 +29,13 @@ const TRY_LOCK_EVERY: Duration = Duration::from_millis(500);
 
 /// Between two questions to the database, while there is nothing to do, whether it is still there.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
+
+/// Between the beginnings of two batches, unless somebody waits for the second one or it is worth its transaction. Tiny
+/// transactions cost the machine more than the rows in them.
+const GATHER: Duration = Duration::from_millis(25);
+
+/// A batch of so many records is worth a transaction.
+const WORTH_IT: usize = 64;
 
 /// The projection of one partition.
 #[derive(Debug)]
@@ -84,8 +92,9 @@ impl<L: EventLog> Worker<L> {
         };
         let tail = self.hub.follow(self.partition, batch.acceptance.next_offset());
         let mut feed = Feed::new(tail, batch);
+        let mut not_before = Instant::now();
         loop {
-            match self.advance(&mut connection, &mut feed).await {
+            match self.advance(&mut connection, &mut feed, &mut not_before).await {
                 Ok(next_offset) => self.judge(next_offset, end),
                 Err(failure) => return failure,
             }
@@ -116,10 +125,22 @@ impl<L: EventLog> Worker<L> {
     }
 
     /// Applies what the feed holds, or waits for something to apply; where the views stand then.
-    async fn advance<S: Tail>(&self, connection: &mut PgConnection, feed: &mut Feed<S>) -> Result<Offset, Failure> {
+    async fn advance<S: Tail>(
+        &self,
+        connection: &mut PgConnection,
+        feed: &mut Feed<S>,
+        not_before: &mut Instant,
+    ) -> Result<Offset, Failure> {
         while time::timeout(PROBE_EVERY, feed.begin()).await.is_err() {
             connection.ping().await?;
         }
+        self.progress.set_pending(self.partition, feed.oldest());
+        tokio::select! {
+            () = time::sleep_until(*not_before) => {}
+            () = self.progress.wanted(self.partition) => {}
+            () = feed.fill(WORTH_IT) => {}
+        }
+        *not_before = Instant::now() + GATHER;
         let batch = feed.take()?;
         let applied_to = batch.acceptance.next_offset();
         self.progress.set_pending(self.partition, batch.oldest);
