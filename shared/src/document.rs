@@ -37,6 +37,26 @@ impl Status {
     }
 }
 
+/// How the assignment of a customer came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AssignmentType {
+    /// By a request of this API.
+    Manual,
+    /// By a rule; nothing makes these yet.
+    Automatic,
+}
+
+impl AssignmentType {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "MANUAL",
+            Self::Automatic => "AUTOMATIC",
+        }
+    }
+}
+
 /// When the segment is valid; either bound may stand alone, and `from` is not after `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Validity {

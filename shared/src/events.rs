@@ -15,6 +15,6 @@ pub use control::{Control, FOLD_VERSION, WriterStarted, WriterStopped};
 pub use envelope::{Actor, CommandStamp, Envelope, Unreadable, WriterStamp};
 pub use headers::Headers;
 pub use payload::{
-    AssignmentCounts, Event, EventType, ItemAssigned, ItemUnassigned, PatchOperation, SegmentCreated, SegmentDeleted,
-    SegmentPatched, SegmentReplaced,
+    AssignmentCounts, CustomerAssigned, CustomerUnassigned, Event, EventType, ItemAssigned, ItemUnassigned,
+    PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced,
 };

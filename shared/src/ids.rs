@@ -112,6 +112,19 @@ text_id!(
     free_text
 );
 
+text_id!(
+    /// The id of a customer, owned by another system: 1 to 255 characters, no control characters, no `/`.
+    CustomerId,
+    free_text
+);
+
+text_id!(
+    /// The id of a legal entity that customers act for, owned by another system: 1 to 255 characters, no control
+    /// characters, no `/`.
+    LegalEntityId,
+    free_text
+);
+
 fn free_text(text: &str) -> Result<(), InvalidId> {
     let chars = text.chars().take(MAX_ID_CHARS + 1).count();
     if chars == 0 || chars > MAX_ID_CHARS {
@@ -165,6 +178,16 @@ pub struct ItemRef {
     pub kind: ItemType,
     /// The id in the system that owns the item.
     pub id: ItemId,
+}
+
+/// A customer, for itself or for a legal entity, as the target of an assignment. For itself and for each legal entity these
+/// are different targets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomerRef {
+    /// The id in the system that owns the customer.
+    pub id: CustomerId,
+    /// The legal entity that the customer acts for (B2B); none where the customer acts for itself (B2C).
+    pub legal_entity: Option<LegalEntityId>,
 }
 
 /// Names one segment of one tenant; everything about it lies in one partition of the log.

@@ -1,123 +1,15 @@
 //! What happened: one struct for each kind of event. Every event that leaves a document carries it whole, so that no reader
 //! needs to know how a patch is applied.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+mod assignment;
+mod segment;
 
-use crate::{
-    document::{Metadata, Mixins, Segment},
-    ids::{ItemId, ItemType, SegmentId},
-};
+use serde::Serialize;
 
-/// One operation of RFC 6902. The service takes these three.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "lowercase")]
-pub enum PatchOperation {
-    /// Creates or overwrites.
-    Add {
-        /// A JSON Pointer (RFC 6901).
-        path: String,
-        /// The new value.
-        value: Value,
-    },
-    /// Removes what is there.
-    Remove {
-        /// A JSON Pointer (RFC 6901).
-        path: String,
-    },
-    /// Overwrites what is there.
-    Replace {
-        /// A JSON Pointer (RFC 6901).
-        path: String,
-        /// The new value.
-        value: Value,
-    },
-}
+use crate::ids::SegmentId;
 
-/// A segment came to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SegmentCreated {
-    /// The document, at version 1.
-    pub segment: Segment,
-}
-
-/// A segment was replaced whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SegmentReplaced {
-    /// The new document.
-    pub segment: Segment,
-    /// The version that it replaced.
-    pub previous_version: u64,
-}
-
-/// A segment was patched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SegmentPatched {
-    /// What was done, written so that RFC 6902 alone leads from the previous document to this one.
-    pub patch: Vec<PatchOperation>,
-    /// The resulting document.
-    pub segment: Segment,
-    /// The version that was patched.
-    pub previous_version: u64,
-}
-
-/// How many assignments a segment had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AssignmentCounts {
-    /// Products and categories.
-    pub items: u64,
-    /// Customers.
-    pub customers: u64,
-}
-
-/// A segment is gone, and every assignment of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SegmentDeleted {
-    /// The segment.
-    pub segment_id: SegmentId,
-    /// Whether the client asked to delete assignments too.
-    pub force: bool,
-    /// The version of the document that was deleted.
-    pub last_version: u64,
-    /// What went with it.
-    pub assignment_counts: AssignmentCounts,
-}
-
-/// A product or category was assigned to a segment, or its assignment was replaced.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ItemAssigned {
-    /// The segment.
-    pub segment_id: SegmentId,
-    /// Product or category.
-    pub item_type: ItemType,
-    /// The item.
-    pub item_id: ItemId,
-    /// Free-form members.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mixins: Option<Mixins>,
-    /// Version and times of the assignment.
-    pub metadata: Metadata,
-    /// Whether the assignment is new.
-    pub created: bool,
-}
-
-/// A product or category is no longer assigned to a segment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ItemUnassigned {
-    /// The segment.
-    pub segment_id: SegmentId,
-    /// Product or category.
-    pub item_type: ItemType,
-    /// The item.
-    pub item_id: ItemId,
-    /// The version of the assignment that was removed.
-    pub last_version: u64,
-}
+pub use assignment::{CustomerAssigned, CustomerUnassigned, ItemAssigned, ItemUnassigned};
+pub use segment::{AssignmentCounts, PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced};
 
 /// A fact about a segment.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,6 +26,10 @@ pub enum Event {
     ItemAssigned(ItemAssigned),
     /// See [`ItemUnassigned`].
     ItemUnassigned(ItemUnassigned),
+    /// See [`CustomerAssigned`].
+    CustomerAssigned(CustomerAssigned),
+    /// See [`CustomerUnassigned`].
+    CustomerUnassigned(CustomerUnassigned),
 }
 
 /// The kinds of events.
@@ -146,17 +42,21 @@ pub enum EventType {
     SegmentDeleted,
     ItemAssigned,
     ItemUnassigned,
+    CustomerAssigned,
+    CustomerUnassigned,
 }
 
 impl EventType {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::SegmentCreated,
         Self::SegmentReplaced,
         Self::SegmentPatched,
         Self::SegmentDeleted,
         Self::ItemAssigned,
         Self::ItemUnassigned,
+        Self::CustomerAssigned,
+        Self::CustomerUnassigned,
     ];
 
     /// The CloudEvents `type`.
@@ -168,6 +68,8 @@ impl EventType {
             Self::SegmentDeleted => "customer-segment.segment-deleted.v1",
             Self::ItemAssigned => "customer-segment.item-assigned.v1",
             Self::ItemUnassigned => "customer-segment.item-unassigned.v1",
+            Self::CustomerAssigned => "customer-segment.customer-assigned.v1",
+            Self::CustomerUnassigned => "customer-segment.customer-unassigned.v1",
         }
     }
 
@@ -197,6 +99,8 @@ impl Event {
             Self::SegmentDeleted(_) => EventType::SegmentDeleted,
             Self::ItemAssigned(_) => EventType::ItemAssigned,
             Self::ItemUnassigned(_) => EventType::ItemUnassigned,
+            Self::CustomerAssigned(_) => EventType::CustomerAssigned,
+            Self::CustomerUnassigned(_) => EventType::CustomerUnassigned,
         }
     }
 
@@ -209,6 +113,8 @@ impl Event {
             Self::SegmentDeleted(event) => &event.segment_id,
             Self::ItemAssigned(event) => &event.segment_id,
             Self::ItemUnassigned(event) => &event.segment_id,
+            Self::CustomerAssigned(event) => &event.segment_id,
+            Self::CustomerUnassigned(event) => &event.segment_id,
         }
     }
 
@@ -221,6 +127,8 @@ impl Event {
             Self::SegmentDeleted(event) => canonical(event),
             Self::ItemAssigned(event) => canonical(event),
             Self::ItemUnassigned(event) => canonical(event),
+            Self::CustomerAssigned(event) => canonical(event),
+            Self::CustomerUnassigned(event) => canonical(event),
         }
     }
 
@@ -236,6 +144,8 @@ impl Event {
             EventType::SegmentDeleted => Self::SegmentDeleted(serde_json::from_slice(json)?),
             EventType::ItemAssigned => Self::ItemAssigned(serde_json::from_slice(json)?),
             EventType::ItemUnassigned => Self::ItemUnassigned(serde_json::from_slice(json)?),
+            EventType::CustomerAssigned => Self::CustomerAssigned(serde_json::from_slice(json)?),
+            EventType::CustomerUnassigned => Self::CustomerUnassigned(serde_json::from_slice(json)?),
         })
     }
 }

@@ -11,7 +11,8 @@ use super::{
     body,
     claims::Caller,
     error::{ApiError, Details},
-    operation::{Operation, PathParams},
+    operation::Operation,
+    path::PathParams,
     query::Query,
 };
 use crate::ids::Tenant;

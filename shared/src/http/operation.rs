@@ -1,14 +1,13 @@
 //! The operations of the API: name, method, path and scopes of each, in one table.
 //!
 //! Both services know the whole table, so that a wrong method answers the same wherever it arrives.
-//! A new operation: a variant, its line in [`Operation::spec`], its path in [`PathTemplate`] if that is new too; then a
-//! handler in the table of the service that executes it.
+//! A new operation: a variant, its line in [`Operation::spec`], its path in `path.rs` if that is new too; then a handler
+//! in the table of the service that executes it.
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
-
-use super::scope::{Scope, Scopes};
+use super::{
+    path::PathTemplate,
+    scope::{Scope, Scopes},
+};
 
 /// The methods of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,40 +45,6 @@ impl Method {
     }
 }
 
-/// The shapes of paths below `/customer-segment/{tenant}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "`as_str` says what each stands for")]
-pub enum PathTemplate {
-    Segments,
-    SegmentsBulk,
-    SegmentsSearch,
-    SegmentsMatch,
-    Items,
-    Segment,
-    SegmentItems,
-    SegmentItemsSearch,
-    SegmentItemsBulk,
-    SegmentItem,
-}
-
-impl PathTemplate {
-    /// The template, as documents and metrics name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Segments => "/customer-segment/{tenant}/segments",
-            Self::SegmentsBulk => "/customer-segment/{tenant}/segments/bulk",
-            Self::SegmentsSearch => "/customer-segment/{tenant}/segments/search",
-            Self::SegmentsMatch => "/customer-segment/{tenant}/segments/match",
-            Self::Items => "/customer-segment/{tenant}/segments/items",
-            Self::Segment => "/customer-segment/{tenant}/segments/{segmentId}",
-            Self::SegmentItems => "/customer-segment/{tenant}/segments/{segmentId}/items",
-            Self::SegmentItemsSearch => "/customer-segment/{tenant}/segments/{segmentId}/items/search",
-            Self::SegmentItemsBulk => "/customer-segment/{tenant}/segments/{segmentId}/items/{type}/bulk",
-            Self::SegmentItem => "/customer-segment/{tenant}/segments/{segmentId}/items/{type}/{itemId}",
-        }
-    }
-}
-
 /// What a client can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "`spec` says what each stands for")]
@@ -103,6 +68,17 @@ pub enum Operation {
     GetItem,
     PutItem,
     DeleteItem,
+    ListMySegments,
+    ListSegmentCustomers,
+    SearchSegmentCustomers,
+    BulkPutCustomers,
+    BulkDeleteCustomers,
+    GetCustomer,
+    PutCustomer,
+    DeleteCustomer,
+    GetCustomerOfLegalEntity,
+    PutCustomerOfLegalEntity,
+    DeleteCustomerOfLegalEntity,
 }
 
 /// What the table says of an operation.
@@ -119,11 +95,13 @@ pub struct Spec {
 }
 
 const READ: Scopes = Scopes::of(&[Scope::Read, Scope::ReadOwn]);
+const READ_ALL: Scopes = Scopes::of(&[Scope::Read]);
+const READ_OWN: Scopes = Scopes::of(&[Scope::ReadOwn]);
 const MANAGE: Scopes = Scopes::of(&[Scope::Manage]);
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 30] = [
         Self::ListSegments,
         Self::CreateSegment,
         Self::BulkCreateSegments,
@@ -143,6 +121,17 @@ impl Operation {
         Self::GetItem,
         Self::PutItem,
         Self::DeleteItem,
+        Self::ListMySegments,
+        Self::ListSegmentCustomers,
+        Self::SearchSegmentCustomers,
+        Self::BulkPutCustomers,
+        Self::BulkDeleteCustomers,
+        Self::GetCustomer,
+        Self::PutCustomer,
+        Self::DeleteCustomer,
+        Self::GetCustomerOfLegalEntity,
+        Self::PutCustomerOfLegalEntity,
+        Self::DeleteCustomerOfLegalEntity,
     ];
 
     /// The operation's line in the table.
@@ -169,13 +158,31 @@ impl Operation {
             Self::GetItem => ("segment_items.get", Get, Path::SegmentItem, READ),
             Self::PutItem => ("segment_items.put", Put, Path::SegmentItem, MANAGE),
             Self::DeleteItem => ("segment_items.delete", Delete, Path::SegmentItem, MANAGE),
+            Self::ListMySegments => ("segments.mine", Get, Path::MySegments, READ_OWN),
+            Self::ListSegmentCustomers => ("customers.list", Get, Path::SegmentCustomers, READ),
+            Self::SearchSegmentCustomers => ("customers.search", Post, Path::SegmentCustomersSearch, READ_ALL),
+            Self::BulkPutCustomers => ("customers.bulk_put", Put, Path::SegmentCustomersBulk, MANAGE),
+            Self::BulkDeleteCustomers => ("customers.bulk_delete", Delete, Path::SegmentCustomersBulk, MANAGE),
+            Self::GetCustomer => ("customers.get", Get, Path::SegmentCustomer, READ_ALL),
+            Self::PutCustomer => ("customers.put", Put, Path::SegmentCustomer, MANAGE),
+            Self::DeleteCustomer => ("customers.delete", Delete, Path::SegmentCustomer, MANAGE),
+            Self::GetCustomerOfLegalEntity => {
+                ("customers.get_of_legal_entity", Get, Path::SegmentCustomerOfLegalEntity, READ_ALL)
+            }
+            Self::PutCustomerOfLegalEntity => {
+                ("customers.put_of_legal_entity", Put, Path::SegmentCustomerOfLegalEntity, MANAGE)
+            }
+            Self::DeleteCustomerOfLegalEntity => {
+                ("customers.delete_of_legal_entity", Delete, Path::SegmentCustomerOfLegalEntity, MANAGE)
+            }
         };
         Spec { name, method, path, scopes }
     }
 
     /// Whether the body is a list of items, each with an answer of its own.
     pub const fn is_bulk(self) -> bool {
-        matches!(self.spec().path, PathTemplate::SegmentsBulk | PathTemplate::SegmentItemsBulk)
+        use PathTemplate::{SegmentCustomersBulk, SegmentItemsBulk, SegmentsBulk};
+        matches!(self.spec().path, SegmentsBulk | SegmentItemsBulk | SegmentCustomersBulk)
     }
 
     /// The operations of a path.
@@ -184,117 +191,23 @@ impl Operation {
     }
 }
 
-/// The variable parts of a path, percent-decoded once and not yet checked; empty where the path has no such part.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PathParams {
-    /// The tenant.
-    pub tenant: String,
-    /// The segment.
-    pub segment_id: String,
-    /// The type of an item.
-    pub item_type: String,
-    /// The item.
-    pub item_id: String,
-}
-
-/// Finds the template of a path as it was sent. Static words win over variables; a variable is never empty; a trailing
-/// slash, or text that is not UTF-8 once decoded, belongs to no path.
-pub fn match_path(path: &str) -> Option<(PathTemplate, PathParams)> {
-    let mut parts: [Cow<'_, str>; MAX_PARTS] = Default::default();
-    let mut count = 0;
-    for part in path.strip_prefix('/')?.split('/') {
-        let decoded = percent_decode_str(part).decode_utf8().ok().filter(|text| !text.is_empty())?;
-        *parts.get_mut(count)? = decoded;
-        count += 1;
-    }
-    let parts: [&str; MAX_PARTS] = std::array::from_fn(|place| &*parts[place]);
-    let ["customer-segment", tenant, "segments", rest @ ..] = &parts[..count] else { return None };
-    let (template, segment_id, item_type, item_id) = match_segments(rest)?;
-    let params = PathParams {
-        tenant: (*tenant).to_owned(),
-        segment_id: segment_id.to_owned(),
-        item_type: item_type.to_owned(),
-        item_id: item_id.to_owned(),
-    };
-    Some((template, params))
-}
-
-/// The longest path has 7 parts; one more tells a longer one.
-const MAX_PARTS: usize = 8;
-
-fn match_segments<'a>(parts: &[&'a str]) -> Option<(PathTemplate, &'a str, &'a str, &'a str)> {
-    Some(match *parts {
-        [] => (PathTemplate::Segments, "", "", ""),
-        ["bulk"] => (PathTemplate::SegmentsBulk, "", "", ""),
-        ["search"] => (PathTemplate::SegmentsSearch, "", "", ""),
-        ["match"] => (PathTemplate::SegmentsMatch, "", "", ""),
-        ["items"] => (PathTemplate::Items, "", "", ""),
-        // Below a reserved word there is no segment, and `me` alone has no operation yet.
-        ["bulk" | "search" | "match" | "items" | "me", ..] => return None,
-        [segment] => (PathTemplate::Segment, segment, "", ""),
-        [segment, "items"] => (PathTemplate::SegmentItems, segment, "", ""),
-        [segment, "items", "search"] => (PathTemplate::SegmentItemsSearch, segment, "", ""),
-        [segment, "items", item_type, "bulk"] => (PathTemplate::SegmentItemsBulk, segment, item_type, ""),
-        [segment, "items", item_type, item] => (PathTemplate::SegmentItem, segment, item_type, item),
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn static_words_win_over_variables_and_nothing_else_has_a_path() {
-        for (rest, expected) in [
-            ("", Some(PathTemplate::Segments)),
-            ("/bulk", Some(PathTemplate::SegmentsBulk)),
-            ("/%62ulk", Some(PathTemplate::SegmentsBulk)),
-            ("/search", Some(PathTemplate::SegmentsSearch)),
-            ("/match", Some(PathTemplate::SegmentsMatch)),
-            ("/items", Some(PathTemplate::Items)),
-            ("/me", None),
-            ("/g1", Some(PathTemplate::Segment)),
-            ("/g1/items", Some(PathTemplate::SegmentItems)),
-            ("/g1/items/search", Some(PathTemplate::SegmentItemsSearch)),
-            ("/g1/items/PRODUCT", None),
-            ("/g1/items/PRODUCT/bulk", Some(PathTemplate::SegmentItemsBulk)),
-            ("/g1/items/search/bulk", Some(PathTemplate::SegmentItemsBulk)),
-            ("/g1/items/PRODUCT/p1", Some(PathTemplate::SegmentItem)),
-            ("/g1/items/PRODUCT/p1/x", None),
-            ("/g1/items/PRODUCT/p1/x/y", None),
-            ("/items/category-trees", None),
-            ("/bulk/items", None),
-            ("/", None),
-            ("/g1/", None),
-            ("//items", None),
-            ("/%ff", None),
-            ("/g1/groups", None),
-        ] {
-            let path = format!("/customer-segment/acme/segments{rest}");
-            assert_eq!(match_path(&path).map(|(template, _)| template), expected, "{path}");
-        }
-        for path in ["", "/", "*", "/customer-segment", "/customer-segment/acme", "/x/acme/segments"] {
-            assert_eq!(match_path(path), None, "{path}");
-        }
-    }
-
-    #[test]
-    fn variables_are_decoded_once() {
-        let (_, params) = match_path("/customer-segment/a%2Dc/segments/a%252F%C3%BC/items/PRODUCT/p%20%2F+")
-            .expect("the path has a template");
-        assert_eq!(params.tenant, "a-c");
-        assert_eq!(params.segment_id, "a%2Fü");
-        assert_eq!(params.item_type, "PRODUCT");
-        assert_eq!(params.item_id, "p /+");
-    }
-
-    #[test]
-    fn reading_needs_one_of_two_scopes_and_all_else_needs_manage() {
+    fn reading_needs_a_scope_for_reading_and_all_else_needs_manage() {
         for operation in Operation::ALL {
             let Spec { name, method, scopes, .. } = operation.spec();
             let is_read = method == Method::Get || name.ends_with(".search");
-            assert_eq!(scopes, if is_read { READ } else { MANAGE }, "{name}");
+            let expected = match name {
+                // Nobody's assignments but one's own are shown to whoever may read only what is theirs.
+                "customers.search" | "customers.get" | "customers.get_of_legal_entity" => READ_ALL,
+                "segments.mine" => READ_OWN,
+                _ if is_read => READ,
+                _ => MANAGE,
+            };
+            assert_eq!(scopes, expected, "{name}");
         }
     }
 

@@ -20,7 +20,8 @@ use super::{
     call::Call,
     claims::Caller,
     error::{ApiError, ApiResult, Details},
-    operation::{Method, Operation, match_path},
+    operation::{Method, Operation},
+    path::match_path,
     query::Query,
     scope::{Scope, Scopes},
 };
