@@ -3,26 +3,27 @@
 //! A body becomes a [`Draft`] or a [`Patch`] once, at the edge. [`Overlay::decide`] turns a [`Command`] into one event, into
 //! nothing, or into a [`Rejection`]; [`Model::apply`] folds accepted events, the only way in which state changes.
 //!
-//! A new kind of command: a variant of [`Action`], its arm in [`Overlay::decide`], and a file like `item.rs` when it has a
-//! state of its own. Assignments of customers go beside those of items in `model.rs`.
+//! A new kind of command: a variant of [`Action`], its arm in [`Overlay::decide`], and a file like `segment.rs` when it has a
+//! state of its own. Whatever is assigned to segments is in `assignment.rs`.
 
+mod assignment;
 mod condition;
 mod draft;
 mod fault;
-mod item;
 mod language;
 mod model;
 mod overlay;
 mod patch;
+mod rows;
 mod segment;
 
-use shared::{
-    Timestamp,
-    ids::{ItemRef, SegmentKey},
-};
+use shared::{Timestamp, ids::SegmentKey};
 
+pub use assignment::Target;
 pub use condition::{Condition, ETag, IfMatch};
-pub use draft::{AssignmentDraft, Draft, MAX_DEPTH, MAX_SITE_CODE_CHARS, expected_version, item_id, segment_id};
+pub use draft::{
+    AssignmentDraft, Draft, MAX_DEPTH, MAX_SITE_CODE_CHARS, customer, expected_version, item_id, segment_id,
+};
 pub use fault::{Fault, FaultKind};
 pub use language::ContentLanguage;
 pub use model::{Contradiction, Mismatch, Model};
@@ -59,19 +60,19 @@ pub enum Action {
         /// Its assignments go with it; without this they forbid the deletion.
         force: bool,
     },
-    /// Assign a product or category to the segment, or replace its assignment.
-    AssignItem {
-        /// Which item.
-        item: ItemRef,
+    /// Assign something to the segment, or replace its assignment.
+    Assign {
+        /// What.
+        target: Target,
         /// The new assignment.
         draft: AssignmentDraft,
         /// `metadata.version`: the version that the client believes to replace. Not looked at when there is none.
         expected: Option<u64>,
     },
-    /// Remove the assignment of a product or category.
-    UnassignItem {
-        /// Which item.
-        item: ItemRef,
+    /// Remove an assignment.
+    Unassign {
+        /// What is assigned.
+        target: Target,
     },
 }
 

@@ -6,7 +6,9 @@
 //! A new write: its line in [`routes`], its handler in the file of its resource.
 
 mod answer;
+mod assignments;
 mod bulk;
+mod customers;
 mod error;
 mod headers;
 mod items;
@@ -88,4 +90,10 @@ pub fn routes(router: Router, app: &Arc<App>) -> Router {
         .on(Operation::DeleteItem, app, items::delete)
         .on(Operation::BulkPutItems, app, items::bulk_put)
         .on(Operation::BulkDeleteItems, app, items::bulk_delete)
+        .on(Operation::PutCustomer, app, customers::put)
+        .on(Operation::DeleteCustomer, app, customers::delete)
+        .on(Operation::PutCustomerOfLegalEntity, app, customers::put)
+        .on(Operation::DeleteCustomerOfLegalEntity, app, customers::delete)
+        .on(Operation::BulkPutCustomers, app, customers::bulk_put)
+        .on(Operation::BulkDeleteCustomers, app, customers::bulk_delete)
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use shared::{
     Timestamp,
     document::{Localized, Metadata, Mixins, Segment, Status, Validity},
-    ids::{InvalidId, ItemId, SegmentId},
+    ids::{CustomerId, CustomerRef, InvalidId, ItemId, LegalEntityId, SegmentId},
 };
 
 use super::{ContentLanguage, Fault, FaultKind};
@@ -95,7 +95,7 @@ impl AssignmentDraft {
 /// # Errors
 /// When it cannot be the id of a segment.
 pub fn segment_id(body: &Value) -> Result<Option<SegmentId>, Fault> {
-    text_member(body, "id")?.map(|text| SegmentId::parse(text).map_err(|why| invalid_id("id", &why))).transpose()
+    id_member(body, "id", SegmentId::parse)
 }
 
 /// The `id` of an item in a bulk of assignments, if it has one.
@@ -103,7 +103,16 @@ pub fn segment_id(body: &Value) -> Result<Option<SegmentId>, Fault> {
 /// # Errors
 /// When it cannot be the id of an item.
 pub fn item_id(body: &Value) -> Result<Option<ItemId>, Fault> {
-    text_member(body, "id")?.map(|text| ItemId::parse(text).map_err(|why| invalid_id("id", &why))).transpose()
+    id_member(body, "id", ItemId::parse)
+}
+
+/// The `customerId` and `legalEntityId` of an item in a bulk of assignments. Without the latter the customer acts for itself.
+///
+/// # Errors
+/// When there is no customer, or either cannot be an id.
+pub fn customer(body: &Value) -> Result<CustomerRef, Fault> {
+    let id = id_member(body, "customerId", CustomerId::parse)?.ok_or_else(|| Fault::required("customerId"))?;
+    Ok(CustomerRef { id, legal_entity: id_member(body, "legalEntityId", LegalEntityId::parse)? })
 }
 
 /// `metadata.version` of an update: the version that the client believes to replace. No document has the version 0, which is
@@ -138,10 +147,10 @@ fn invalid_id(field: &str, why: &InvalidId) -> Fault {
     Fault::new(field, kind, why.to_string())
 }
 
-fn text_member<'a>(body: &'a Value, name: &str) -> Result<Option<&'a str>, Fault> {
+fn id_member<T>(body: &Value, name: &str, parse: fn(&str) -> Result<T, InvalidId>) -> Result<Option<T>, Fault> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::String(text)) => parse(text).map(Some).map_err(|why| invalid_id(name, &why)),
         Some(_) => Err(Fault::wrong_type(name, "a string")),
     }
 }

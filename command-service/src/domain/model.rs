@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use shared::{
     document::Segment,
     events::{Envelope, Event},
-    ids::{ItemId, ItemRef, ItemType, SegmentKey},
+    ids::{CustomerRef, ItemRef, SegmentKey},
 };
 
-use super::{Changes, ETag, Effect, Overlay, Receipt, item, segment};
+use super::{Changes, ETag, Effect, Overlay, Receipt, Target, assignment, rows::Rows, segment};
 
 /// All segments of one partition and their assignments. Equal models have seen equal histories, as far as decisions go.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq)]
 struct Entry {
     live: segment::State,
-    items: HashMap<ItemRef, item::Assigned>,
+    rows: Rows,
 }
 
 /// An accepted event that does not fit the state that the events before it left. Whoever folds must stop there: either the
@@ -69,37 +69,36 @@ pub enum Mismatch {
 /// What one event makes of a segment and, if it is about one, of an assignment.
 pub(super) struct Transition {
     pub segment: segment::State,
-    pub item: Option<(ItemRef, item::State)>,
+    pub assignment: Option<(Target, assignment::State)>,
     pub receipt: Receipt,
 }
 
 pub(super) fn transition(
     before: &segment::State,
-    item_before: impl FnOnce(&ItemRef) -> item::State,
+    assignment_before: impl FnOnce(&Target) -> assignment::State,
     envelope: &Envelope,
 ) -> Result<Transition, Mismatch> {
     let segment = segment::evolve(before, envelope)?;
-    let (item, effect) = match &envelope.event {
-        Event::SegmentCreated(_) => (None, Effect::Created),
-        Event::SegmentReplaced(_) | Event::SegmentPatched(_) => (None, Effect::Updated),
-        Event::SegmentDeleted(_) => (None, Effect::Removed),
-        Event::ItemAssigned(event) => {
-            let item = item_ref(event.item_type, &event.item_id);
-            let after = item::evolve_assigned(&item_before(&item), event, envelope.incarnation())?;
-            (Some((item, after)), if event.created { Effect::Created } else { Effect::Updated })
-        }
-        Event::ItemUnassigned(event) => {
-            let item = item_ref(event.item_type, &event.item_id);
-            let after = item::evolve_unassigned(&item_before(&item), event)?;
-            (Some((item, after)), Effect::Removed)
+    let assignment = match assignment::step_of(&envelope.event) {
+        None => None,
+        Some((target, step)) => {
+            let after = assignment::evolve(&assignment_before(&target), step, envelope.incarnation())?;
+            Some((target, after))
         }
     };
-    let etag = item.as_ref().map_or_else(|| segment.etag(), |(_, state)| state.etag());
-    Ok(Transition { segment, item, receipt: Receipt { effect, etag } })
+    let etag = assignment.as_ref().map_or_else(|| segment.etag(), |(_, state)| state.etag());
+    Ok(Transition { segment, assignment, receipt: Receipt { effect: effect_of(&envelope.event), etag } })
 }
 
-fn item_ref(kind: ItemType, id: &ItemId) -> ItemRef {
-    ItemRef { kind, id: id.clone() }
+fn effect_of(event: &Event) -> Effect {
+    let assigned = |created| if created { Effect::Created } else { Effect::Updated };
+    match event {
+        Event::SegmentCreated(_) => Effect::Created,
+        Event::SegmentReplaced(_) | Event::SegmentPatched(_) => Effect::Updated,
+        Event::ItemAssigned(event) => assigned(event.created),
+        Event::CustomerAssigned(event) => assigned(event.created),
+        Event::SegmentDeleted(_) | Event::ItemUnassigned(_) | Event::CustomerUnassigned(_) => Effect::Removed,
+    }
 }
 
 static ABSENT: segment::State = segment::State::Absent;
@@ -111,21 +110,19 @@ impl Model {
     /// When it does not fit; nothing has changed then.
     pub fn apply(&mut self, envelope: &Envelope) -> Result<Receipt, Contradiction> {
         let key = envelope.key();
-        let fitted = transition(self.segment_state(&key), |item| self.item_state(&key, item), envelope);
-        let Transition { segment, item, receipt } = match fitted {
+        let before = |target: &Target| self.assignment_state(&key, target);
+        let Transition { segment, assignment, receipt } = match transition(self.segment_state(&key), before, envelope) {
             Ok(transition) => transition,
             Err(mismatch) => return Err(Contradiction { key, sequence: envelope.sequence, mismatch }),
         };
         match segment {
             segment::State::Absent => drop(self.segments.remove(&key)),
             live @ segment::State::Live(_) => {
-                let empty = || Entry { live: segment::State::Absent, items: HashMap::new() };
+                let empty = || Entry { live: segment::State::Absent, rows: Rows::default() };
                 let entry = self.segments.entry(key).or_insert_with(empty);
                 entry.live = live;
-                match item {
-                    None => {}
-                    Some((item, item::State::Assigned(row))) => drop(entry.items.insert(item, row)),
-                    Some((item, item::State::Free | item::State::SegmentMissing)) => drop(entry.items.remove(&item)),
+                if let Some((target, state)) = assignment {
+                    entry.rows.set(target, state);
                 }
             }
         }
@@ -150,8 +147,14 @@ impl Model {
 
     /// The items assigned to a segment, in no particular order, with the tags of the assignments.
     pub fn items(&self, key: &SegmentKey) -> impl Iterator<Item = (&ItemRef, ETag)> {
-        let rows = self.segments.get(key).into_iter().flat_map(|entry| &entry.items);
-        rows.map(|(item, row)| (item, ETag { incarnation: row.incarnation, version: row.version }))
+        let items = self.segments.get(key).into_iter().flat_map(|entry| entry.rows.items());
+        items.map(|(item, row)| (item, row.etag()))
+    }
+
+    /// The customers assigned to a segment, in no particular order, with the tags of the assignments.
+    pub fn customers(&self, key: &SegmentKey) -> impl Iterator<Item = (&CustomerRef, ETag)> {
+        let customers = self.segments.get(key).into_iter().flat_map(|entry| entry.rows.customers());
+        customers.map(|(customer, row)| (customer, row.etag()))
     }
 
     /// How many segments there are.
@@ -161,15 +164,19 @@ impl Model {
 
     /// How many assignments there are.
     pub fn assignment_count(&self) -> usize {
-        self.segments.values().map(|entry| entry.items.len()).sum()
+        self.segments.values().map(|entry| entry.rows.len()).sum()
     }
 
     pub(super) fn segment_state(&self, key: &SegmentKey) -> &segment::State {
         self.segments.get(key).map_or(&ABSENT, |entry| &entry.live)
     }
 
-    pub(super) fn item_state(&self, key: &SegmentKey, item: &ItemRef) -> item::State {
-        let Some(entry) = self.segments.get(key) else { return item::State::SegmentMissing };
-        entry.items.get(item).map_or(item::State::Free, |row| item::State::Assigned(*row))
+    pub(super) fn assignment_state(&self, key: &SegmentKey, target: &Target) -> assignment::State {
+        self.segments.get(key).map_or(assignment::State::SegmentMissing, |entry| entry.rows.state(target))
+    }
+
+    /// How many assignments a segment has.
+    pub(super) fn assignments_of(&self, key: &SegmentKey) -> usize {
+        self.segments.get(key).map_or(0, |entry| entry.rows.len())
     }
 }

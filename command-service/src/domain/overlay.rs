@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use shared::{
     events::{Envelope, Event},
-    ids::{ItemRef, SegmentKey},
+    ids::SegmentKey,
 };
 
 use super::{
-    Action, Command, Context, Contradiction, ETag, Model, Receipt, Rejection, item,
+    Action, Command, Context, Contradiction, ETag, Model, Receipt, Rejection, Target, assignment,
     model::{Transition, transition},
     segment,
 };
@@ -24,20 +24,20 @@ struct Change {
     segment: segment::State,
     /// The segment was deleted here, so none of the model's assignments is there any more.
     hides_model: bool,
-    items: HashMap<ItemRef, item::State>,
+    assignments: HashMap<Target, assignment::State>,
 }
 
 impl Changes {
     /// Whether the model has come to the same; to be asked when it has folded the same events.
     pub fn agree_with(&self, model: &Model) -> bool {
         self.segments.iter().all(|(key, change)| {
-            let items_agree = change.items.iter().all(|(item, state)| match change.segment {
-                segment::State::Absent => model.item_state(key, item) == item::State::SegmentMissing,
-                segment::State::Live(_) => model.item_state(key, item) == *state,
+            let rows_agree = change.assignments.iter().all(|(target, state)| match change.segment {
+                segment::State::Absent => model.assignment_state(key, target) == assignment::State::SegmentMissing,
+                segment::State::Live(_) => model.assignment_state(key, target) == *state,
             });
-            let assigned = change.items.values().filter(|state| matches!(state, item::State::Assigned(_)));
-            let nothing_else = !change.hides_model || model.items(key).count() == assigned.count();
-            change.segment == *model.segment_state(key) && items_agree && nothing_else
+            let assigned = change.assignments.values().filter(|state| matches!(state, assignment::State::Assigned(_)));
+            let nothing_else = !change.hides_model || model.assignments_of(key) == assigned.count();
+            change.segment == *model.segment_state(key) && rows_agree && nothing_else
         })
     }
 }
@@ -69,16 +69,17 @@ impl<'m> Overlay<'m> {
         command.condition.check(self.etag(command))?;
         let (key, now) = (&command.key, context.now);
         let on_segment = |action| segment::decide(&key.id, self.segment_state(key), action, now);
-        let on_item = |item, action| item::decide(&key.id, item, &self.item_state(key, item), action, now);
+        let on_assignment =
+            |target, action| assignment::decide(&key.id, target, &self.assignment_state(key, target), action, now);
         match &command.action {
             Action::CreateSegment(draft) => on_segment(segment::Command::Create(draft)),
             Action::PutSegment { draft, expected } => on_segment(segment::Command::Put { draft, expected: *expected }),
             Action::PatchSegment(patch) => on_segment(segment::Command::Patch(patch)),
             Action::DeleteSegment { force } => on_segment(segment::Command::Delete { force: *force }),
-            Action::AssignItem { item, draft, expected } => {
-                on_item(item, item::Command::Assign { draft, expected: *expected })
+            Action::Assign { target, draft, expected } => {
+                on_assignment(target, assignment::Command::Assign { draft, expected: *expected })
             }
-            Action::UnassignItem { item } => on_item(item, item::Command::Unassign),
+            Action::Unassign { target } => on_assignment(target, assignment::Command::Unassign),
         }
     }
 
@@ -89,8 +90,8 @@ impl<'m> Overlay<'m> {
             | Action::PutSegment { .. }
             | Action::PatchSegment(_)
             | Action::DeleteSegment { .. } => self.segment_state(&command.key).etag(),
-            Action::AssignItem { item, .. } | Action::UnassignItem { item } => {
-                self.item_state(&command.key, item).etag()
+            Action::Assign { target, .. } | Action::Unassign { target } => {
+                self.assignment_state(&command.key, target).etag()
             }
         }
     }
@@ -106,19 +107,19 @@ impl<'m> Overlay<'m> {
     /// When it does not fit; nothing has changed then.
     pub fn apply(&mut self, envelope: &Envelope) -> Result<Receipt, Contradiction> {
         let key = envelope.key();
-        let fitted = transition(self.segment_state(&key), |item| self.item_state(&key, item), envelope);
-        let Transition { segment, item, receipt } = match fitted {
+        let before = |target: &Target| self.assignment_state(&key, target);
+        let Transition { segment, assignment, receipt } = match transition(self.segment_state(&key), before, envelope) {
             Ok(transition) => transition,
             Err(mismatch) => return Err(Contradiction { key, sequence: envelope.sequence, mismatch }),
         };
-        let untouched = || Change { segment: segment::State::Absent, hides_model: false, items: HashMap::new() };
+        let untouched = || Change { segment: segment::State::Absent, hides_model: false, assignments: HashMap::new() };
         let change = self.changes.segments.entry(key).or_insert_with(untouched);
         if segment == segment::State::Absent {
             change.hides_model = true;
-            change.items.clear();
+            change.assignments.clear();
         }
         change.segment = segment;
-        change.items.extend(item);
+        change.assignments.extend(assignment);
         Ok(receipt)
     }
 
@@ -127,15 +128,16 @@ impl<'m> Overlay<'m> {
         changed.unwrap_or_else(|| self.model.segment_state(key))
     }
 
-    fn item_state(&self, key: &SegmentKey, item: &ItemRef) -> item::State {
-        let Some(change) = self.changes.segments.get(key) else { return self.model.item_state(key, item) };
-        match (&change.segment, change.items.get(item)) {
-            (segment::State::Absent, _) => item::State::SegmentMissing,
+    fn assignment_state(&self, key: &SegmentKey, target: &Target) -> assignment::State {
+        use assignment::State::{Assigned, Free, SegmentMissing};
+        let Some(change) = self.changes.segments.get(key) else { return self.model.assignment_state(key, target) };
+        match (&change.segment, change.assignments.get(target)) {
+            (segment::State::Absent, _) => SegmentMissing,
             (segment::State::Live(_), Some(state)) => *state,
-            (segment::State::Live(_), None) if change.hides_model => item::State::Free,
-            (segment::State::Live(_), None) => match self.model.item_state(key, item) {
-                item::State::SegmentMissing => item::State::Free, // created here
-                known @ (item::State::Free | item::State::Assigned(_)) => known,
+            (segment::State::Live(_), None) if change.hides_model => Free,
+            (segment::State::Live(_), None) => match self.model.assignment_state(key, target) {
+                SegmentMissing => Free, // created here
+                known @ (Free | Assigned(_)) => known,
             },
         }
     }

@@ -126,14 +126,13 @@ pub(super) fn evolve(state: &State, envelope: &Envelope) -> Result<State, Mismat
         (Live(live), SegmentReplaced(event)) => changed(live, &event.segment, event.previous_version),
         (Live(live), SegmentPatched(event)) => changed(live, &event.segment, event.previous_version),
         (Live(live), SegmentDeleted(event)) => gone(live, event),
-        (Live(live), ItemAssigned(event)) if event.created => Ok(counted(live, live.assignments.items + 1)),
-        (Live(live), ItemAssigned(_)) => Ok(counted(live, live.assignments.items)),
-        (Live(live), ItemUnassigned(_)) => match live.assignments.items.checked_sub(1) {
-            Some(items) => Ok(counted(live, items)),
-            None => Err(Mismatch::Existence),
-        },
+        (Live(live), ItemAssigned(event)) => counted(live, i64::from(event.created), 0),
+        (Live(live), ItemUnassigned(_)) => counted(live, -1, 0),
+        (Live(live), CustomerAssigned(event)) => counted(live, 0, i64::from(event.created)),
+        (Live(live), CustomerUnassigned(_)) => counted(live, 0, -1),
         (Live(_), SegmentCreated(_))
-        | (Absent, SegmentReplaced(_) | SegmentPatched(_) | SegmentDeleted(_) | ItemAssigned(_) | ItemUnassigned(_)) => {
+        | (Absent, SegmentReplaced(_) | SegmentPatched(_) | SegmentDeleted(_))
+        | (Absent, ItemAssigned(_) | ItemUnassigned(_) | CustomerAssigned(_) | CustomerUnassigned(_)) => {
             Err(Mismatch::Existence)
         }
     }
@@ -162,9 +161,12 @@ fn gone(live: &Live, event: &SegmentDeleted) -> Result<State, Mismatch> {
     Ok(State::Absent)
 }
 
-fn counted(live: &Live, items: u64) -> State {
-    let assignments = AssignmentCounts { items, ..live.assignments };
-    State::Live(Live { assignments, sequence: live.sequence + 1, ..live.clone() })
+/// The segment with so many assignments more, or less.
+fn counted(live: &Live, more_items: i64, more_customers: i64) -> Result<State, Mismatch> {
+    let plus = |count: u64, more| count.checked_add_signed(more).ok_or(Mismatch::Existence);
+    let AssignmentCounts { items, customers } = live.assignments;
+    let assignments = AssignmentCounts { items: plus(items, more_items)?, customers: plus(customers, more_customers)? };
+    Ok(State::Live(Live { assignments, sequence: live.sequence + 1, ..live.clone() }))
 }
 
 pub(super) fn expect_version(expected: u64, found: u64) -> Result<(), Mismatch> {

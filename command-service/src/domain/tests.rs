@@ -1,5 +1,6 @@
 //! The rules as a whole: `given` accepted events, `when` a command comes, `then` one event, nothing or a rejection.
 
+mod customers;
 mod items;
 mod laws;
 mod naive;
@@ -8,7 +9,7 @@ mod segments;
 use serde_json::{Value, json};
 use shared::{
     events::{Actor, CommandStamp, Envelope, Event, EventType},
-    ids::{ItemId, ItemType, SegmentId, Tenant},
+    ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, Tenant},
 };
 
 use super::*;
@@ -28,6 +29,11 @@ fn item(kind: ItemType, id: &str) -> ItemRef {
 
 fn product(id: &str) -> ItemRef {
     item(ItemType::Product, id)
+}
+
+fn customer(id: &str, legal_entity: Option<&str>) -> CustomerRef {
+    let legal_entity = legal_entity.map(|id| LegalEntityId::parse(id).expect("an id"));
+    CustomerRef { id: CustomerId::parse(id).expect("an id"), legal_entity }
 }
 
 fn draft(body: Value) -> Draft {
@@ -104,8 +110,12 @@ fn created(id: &str, n: u64) -> Event {
 }
 
 fn deleted(id: &str, last_version: u64, items: u64) -> Event {
-    let counts = json!({ "items": items, "customers": 0 });
-    let json = json!({ "segmentId": id, "force": items > 0, "lastVersion": last_version, "assignmentCounts": counts });
+    deleted_with(id, last_version, items, 0)
+}
+
+fn deleted_with(id: &str, last_version: u64, items: u64, customers: u64) -> Event {
+    let (force, counts) = (items + customers > 0, json!({ "items": items, "customers": customers }));
+    let json = json!({ "segmentId": id, "force": force, "lastVersion": last_version, "assignmentCounts": counts });
     event(EventType::SegmentDeleted, json)
 }
 
@@ -120,6 +130,27 @@ fn assigned(id: &str, item: &str, version: u64, created: u64, modified: u64) -> 
 fn unassigned(id: &str, item: &str, last_version: u64) -> Event {
     let json = json!({ "segmentId": id, "itemType": "PRODUCT", "itemId": item, "lastVersion": last_version });
     event(EventType::ItemUnassigned, json)
+}
+
+/// A customer was assigned.
+fn enrolled(id: &str, customer: &CustomerRef, version: u64, created: u64, modified: u64) -> Event {
+    let metadata = json!({ "version": version, "createdAt": at(created), "modifiedAt": at(modified) });
+    let mut json = json!({
+        "segmentId": id, "customerRef": customer.id, "assignmentType": "MANUAL", "metadata": metadata,
+        "created": version == 1,
+    });
+    if let Some(legal_entity) = &customer.legal_entity {
+        json["legalEntityId"] = json!(legal_entity);
+    }
+    event(EventType::CustomerAssigned, json)
+}
+
+/// A customer is no longer assigned.
+fn left(id: &str, customer: &CustomerRef, last_version: u64) -> Event {
+    let json = json!({
+        "segmentId": id, "customerRef": customer.id, "legalEntityId": customer.legal_entity, "lastVersion": last_version,
+    });
+    event(EventType::CustomerUnassigned, json)
 }
 
 fn tagged(incarnation: u32, version: u64) -> Condition {

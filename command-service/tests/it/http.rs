@@ -2,6 +2,7 @@
 
 mod bulk;
 mod conditions;
+mod customers;
 mod idempotency;
 mod items;
 mod segments;

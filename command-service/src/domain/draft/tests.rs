@@ -200,6 +200,28 @@ fn the_expected_version_is_an_integer() {
 }
 
 #[test]
+fn a_customer_is_named_by_its_id_and_perhaps_a_legal_entity() {
+    for (body, expected) in [
+        (json!({ "customerId": "c1" }), Ok(("c1", None))),
+        (json!({ "customerId": "c1", "legalEntityId": null, "id": 5 }), Ok(("c1", None))),
+        (json!({ "customerId": "search", "legalEntityId": "le1" }), Ok(("search", Some("le1")))),
+        (json!({}), Err(("customerId", Required))),
+        (json!({ "customerId": null, "legalEntityId": "le1" }), Err(("customerId", Required))),
+        (json!("c1"), Err(("customerId", Required))),
+        (json!({ "customerId": 5 }), Err(("customerId", Type))),
+        (json!({ "customerId": "a/b" }), Err(("customerId", Syntax))),
+        (json!({ "customerId": "c1", "legalEntityId": "" }), Err(("legalEntityId", Limit))),
+        (json!({ "customerId": "c1", "legalEntityId": ["le1"] }), Err(("legalEntityId", Type))),
+    ] {
+        let found = customer(&body).map_err(|fault| (fault.field, fault.kind));
+        let found = found.map(|CustomerRef { id, legal_entity }| (String::from(id), legal_entity.map(String::from)));
+        let expected = expected.map_err(|(field, kind)| (field.to_owned(), kind));
+        let expected = expected.map(|(id, legal_entity)| (id.to_owned(), legal_entity.map(str::to_owned)));
+        assert_eq!(found, expected, "{body}");
+    }
+}
+
+#[test]
 fn ids_in_bodies_are_optional_texts() {
     let long = "x".repeat(256);
     for (id, segment, item) in [

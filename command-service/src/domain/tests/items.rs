@@ -3,7 +3,7 @@
 use super::*;
 
 fn assign(item: ItemRef, expected: Option<u64>) -> Action {
-    Action::AssignItem { item, draft: AssignmentDraft::default(), expected }
+    Action::Assign { target: item.into(), draft: AssignmentDraft::default(), expected }
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn x07_an_assignment_is_created_and_then_replaced() {
 fn an_assignment_keeps_mixins_and_their_schemas() {
     let body = json!({ "mixins": { "a": 1 }, "metadata": { "version": 1, "mixins": { "a": "u" } } });
     let draft = AssignmentDraft::parse(body).expect("a valid body");
-    let action = Action::AssignItem { item: item(ItemType::Category, "c1"), draft, expected: None };
+    let action = Action::Assign { target: item(ItemType::Category, "c1").into(), draft, expected: None };
     let metadata = json!({ "version": 1, "createdAt": at(100), "modifiedAt": at(100), "mixins": { "a": "u" } });
     let json = json!({
         "segmentId": "g1", "itemType": "CATEGORY", "itemId": "c1",
@@ -43,12 +43,12 @@ fn x03_an_assignment_needs_a_segment() {
 
 #[test]
 fn x13_removing_what_is_not_assigned_is_nothing() {
-    let unassign = || Action::UnassignItem { item: product("p1") };
+    let unassign = || Action::Unassign { target: product("p1").into() };
     let history = || [created("g1", 1), assigned("g1", "p1", 1, 2, 2)];
     assert_eq!(given([]).when("g1", unassign()), Ok(None));
     assert_eq!(given([created("g1", 1)]).when("g1", unassign()), Ok(None));
     assert_eq!(given(history()).when("g1", unassign()), Ok(Some(unassigned("g1", "p1", 1))));
-    let category = Action::UnassignItem { item: item(ItemType::Category, "p1") };
+    let category = Action::Unassign { target: item(ItemType::Category, "p1").into() };
     assert_eq!(given(history()).when("g1", category), Ok(None), "a product is not the category of the same id");
 }
 
@@ -79,7 +79,7 @@ fn preconditions_are_about_the_assignment() {
     assert_eq!(given(history()).under(tagged(1, 1)).when("g1", assign(product("p1"), None)), failed());
     assert_eq!(given(history()).under(any()).when("g1", assign(product("p2"), None)), failed());
     assert_eq!(given([]).under(any()).when("g1", assign(product("p1"), None)), failed(), "412 before 400");
-    assert_eq!(given([]).under(any()).when("g1", Action::UnassignItem { item: product("p1") }), failed());
+    assert_eq!(given([]).under(any()).when("g1", Action::Unassign { target: product("p1").into() }), failed());
     assert_eq!(given(history()).under(create_only()).when("g1", assign(product("p1"), None)), failed());
 }
 

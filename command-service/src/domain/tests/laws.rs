@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
-use shared::log::{Chain, Partition, Record};
+use shared::{
+    events::AssignmentCounts,
+    log::{Chain, Partition, Record},
+};
 
 use super::{
-    naive::{Ask, Naive, Outcome, Tag, any_ask},
+    naive::{Ask, Naive, Outcome, TARGETS, Tag, any_ask},
     *,
 };
 
@@ -18,8 +21,18 @@ struct Service {
     tags: HashSet<ETag>,
 }
 
-fn item_number(number: u8) -> ItemRef {
-    item(if number < 2 { ItemType::Product } else { ItemType::Category }, &format!("i{}", number % 2))
+/// Items and customers, the same ids in different roles among them.
+fn target(number: u8) -> Target {
+    match number {
+        0 => item(ItemType::Product, "a").into(),
+        1 => item(ItemType::Product, "b").into(),
+        2 => item(ItemType::Category, "a").into(),
+        3 => item(ItemType::Category, "b").into(),
+        4 => customer("a", None).into(),
+        5 => customer("a", Some("a")).into(),
+        6 => customer("a", Some("b")).into(),
+        _ => customer("b", Some("a")).into(),
+    }
 }
 
 fn action(ask: &Ask) -> (SegmentKey, Action) {
@@ -29,11 +42,10 @@ fn action(ask: &Ask) -> (SegmentKey, Action) {
         Ask::Put { id, body, expected } => (id, Action::PutSegment { draft: draft(body), expected }),
         Ask::Patch { id, operations } => (id, Action::PatchSegment(patch(&operations))),
         Ask::Delete { id, force } => (id, Action::DeleteSegment { force }),
-        Ask::Assign { id, item, expected } => {
-            let item = item_number(item);
-            (id, Action::AssignItem { item, draft: AssignmentDraft::default(), expected })
+        Ask::Assign { id, target: number, expected } => {
+            (id, Action::Assign { target: target(number), draft: AssignmentDraft::default(), expected })
         }
-        Ask::Unassign { id, item } => (id, Action::UnassignItem { item: item_number(item) }),
+        Ask::Unassign { id, target: number } => (id, Action::Unassign { target: target(number) }),
     };
     (key(&format!("g{id}")), action)
 }
@@ -111,12 +123,30 @@ fn contents(model: &Model) -> Naive {
         members.retain(|name, _| name != "id" && name != "metadata");
         members.insert("version".to_owned(), json!(etag.version));
         let number = |id: &str| id[1..].parse::<u8>().expect("a digit");
-        let row = |(item, etag): (&ItemRef, ETag)| {
-            (number(item.id.as_str()) + if item.kind == ItemType::Category { 2 } else { 0 }, etag.version)
-        };
-        (number(key.id.as_str()), (document, model.items(key).map(row).collect::<BTreeMap<_, _>>()))
+        let items = model.items(key).map(|(item, etag)| (Target::from(item.clone()), etag));
+        let customers = model.customers(key).map(|(customer, etag)| (Target::from(customer.clone()), etag));
+        let rows = items.chain(customers).map(|(found, etag)| {
+            let number = (0..TARGETS).find(|number| target(*number) == found).expect("one of the targets");
+            (number, etag.version)
+        });
+        (number(key.id.as_str()), (document, rows.collect::<BTreeMap<_, _>>()))
     });
     Naive { segments: segments.collect() }
+}
+
+/// A forced deletion would say how many items and customers go with the segment.
+fn assert_counts_are_right(model: &Model) {
+    for (key, _, _) in model.segments() {
+        let command = Command {
+            key: key.clone(),
+            condition: Condition::default(),
+            action: Action::DeleteSegment { force: true },
+        };
+        let decided = model.overlay().decide(&command, &Context { now: at(0) });
+        let Ok(Some(Event::SegmentDeleted(event))) = decided else { panic!("{decided:?}") };
+        let (items, customers) = (model.items(key).count() as u64, model.customers(key).count() as u64);
+        assert_eq!(event.assignment_counts, AssignmentCounts { items, customers });
+    }
 }
 
 /// Writes an event as a record and reads it back.
@@ -137,6 +167,7 @@ proptest! {
             let expected: Vec<_> = round.iter().map(|(ask, tag)| naive.perform(ask, *tag)).collect();
             prop_assert_eq!(service.round(round), expected);
             prop_assert_eq!(&contents(&service.model), &naive);
+            assert_counts_are_right(&service.model);
         }
         let mut refolded = Model::default();
         for envelope in &service.log {
@@ -154,6 +185,7 @@ fn changes_do_not_agree_with_a_model_that_is_behind() {
         event(EventType::SegmentReplaced, replaced),
         assigned("g1", "p1", 2, 2, 3),
         assigned("g1", "p2", 1, 3, 3),
+        enrolled("g1", &customer("p1", None), 1, 3, 3),
         unassigned("g1", "p1", 1),
         deleted("g1", 1, 1),
     ] {

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// What a client asks for. Ids, items and texts come from tiny sets, so that commands meet.
+/// How many things there are to assign.
+pub const TARGETS: u8 = 8;
+
+/// What a client asks for. Ids, targets and texts come from tiny sets, so that commands meet.
 #[derive(Debug, Clone)]
 pub enum Ask {
     Create { id: u8, body: Value },
     Put { id: u8, body: Value, expected: Option<u64> },
     Patch { id: u8, operations: Vec<Value> },
     Delete { id: u8, force: bool },
-    Assign { id: u8, item: u8, expected: Option<u64> },
-    Unassign { id: u8, item: u8 },
+    Assign { id: u8, target: u8, expected: Option<u64> },
+    Unassign { id: u8, target: u8 },
 }
 
 /// The condition of a request, by what it takes to meet it.
@@ -36,6 +39,7 @@ pub enum Outcome {
     Refused(u16),
 }
 
+/// Documents, and the versions of their assignments by target.
 #[derive(Debug, Default, PartialEq)]
 pub struct Naive {
     pub segments: BTreeMap<u8, (Value, BTreeMap<u8, u64>)>,
@@ -47,8 +51,8 @@ impl Naive {
             Ask::Create { id, .. } | Ask::Put { id, .. } | Ask::Patch { id, .. } | Ask::Delete { id, .. } => {
                 self.segments.contains_key(id)
             }
-            Ask::Assign { id, item, .. } | Ask::Unassign { id, item } => {
-                self.segments.get(id).is_some_and(|(_, items)| items.contains_key(item))
+            Ask::Assign { id, target, .. } | Ask::Unassign { id, target } => {
+                self.segments.get(id).is_some_and(|(_, rows)| rows.contains_key(target))
             }
         };
         let holds = match tag {
@@ -65,10 +69,10 @@ impl Naive {
             Ask::Put { id, body, expected } => self.put(*id, body, *expected),
             Ask::Patch { id, operations } => self.patch(*id, operations),
             Ask::Delete { id, force } => self.delete(*id, *force),
-            Ask::Assign { id, item, expected } => self.assign(*id, *item, *expected),
-            Ask::Unassign { id, item } => {
-                let items = self.segments.get_mut(id).map(|(_, items)| items);
-                items.and_then(|items| items.remove(item)).map_or(Outcome::Nothing, |_| Outcome::Removed)
+            Ask::Assign { id, target, expected } => self.assign(*id, *target, *expected),
+            Ask::Unassign { id, target } => {
+                let rows = self.segments.get_mut(id).map(|(_, rows)| rows);
+                rows.and_then(|rows| rows.remove(target)).map_or(Outcome::Nothing, |_| Outcome::Removed)
             }
         }
     }
@@ -127,7 +131,7 @@ impl Naive {
     fn delete(&mut self, id: u8, force: bool) -> Outcome {
         match self.segments.get(&id) {
             None => Outcome::Nothing,
-            Some((_, items)) if !items.is_empty() && !force => Outcome::Refused(400),
+            Some((_, rows)) if !rows.is_empty() && !force => Outcome::Refused(400),
             Some(_) => {
                 self.segments.remove(&id);
                 Outcome::Removed
@@ -135,10 +139,10 @@ impl Naive {
         }
     }
 
-    fn assign(&mut self, id: u8, item: u8, expected: Option<u64>) -> Outcome {
-        let Some((_, items)) = self.segments.get_mut(&id) else { return Outcome::Refused(400) };
-        let Some(version) = items.get_mut(&item) else {
-            items.insert(item, 1);
+    fn assign(&mut self, id: u8, target: u8, expected: Option<u64>) -> Outcome {
+        let Some((_, rows)) = self.segments.get_mut(&id) else { return Outcome::Refused(400) };
+        let Some(version) = rows.get_mut(&target) else {
+            rows.insert(target, 1);
             return Outcome::Created;
         };
         if expected.is_some_and(|expected| expected != *version) {
@@ -171,7 +175,7 @@ fn any_operation() -> impl Strategy<Value = Value> {
 
 pub fn any_ask() -> impl Strategy<Value = (Ask, Tag)> {
     let id = 0..3u8;
-    let item = 0..4u8;
+    let target = 0..TARGETS;
     let expected = prop::option::weighted(0.3, 0..4u64);
     let ask = prop_oneof![
         2 => (id.clone(), any_body()).prop_map(|(id, body)| Ask::Create { id, body }),
@@ -179,8 +183,9 @@ pub fn any_ask() -> impl Strategy<Value = (Ask, Tag)> {
         3 => (id.clone(), prop::collection::vec(any_operation(), 0..3))
             .prop_map(|(id, operations)| Ask::Patch { id, operations }),
         2 => (id.clone(), any::<bool>()).prop_map(|(id, force)| Ask::Delete { id, force }),
-        4 => (id.clone(), item.clone(), expected).prop_map(|(id, item, expected)| Ask::Assign { id, item, expected }),
-        2 => (id, item).prop_map(|(id, item)| Ask::Unassign { id, item }),
+        6 => (id.clone(), target.clone(), expected)
+            .prop_map(|(id, target, expected)| Ask::Assign { id, target, expected }),
+        3 => (id, target).prop_map(|(id, target)| Ask::Unassign { id, target }),
     ];
     let tag = prop_oneof![
         12 => Just(Tag::None), 2 => Just(Tag::Current), 1 => Just(Tag::Former), 1 => Just(Tag::Star),

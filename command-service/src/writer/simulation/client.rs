@@ -9,14 +9,14 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use shared::{
     events::{Actor, CommandStamp},
-    ids::{ItemId, ItemRef, ItemType, SegmentId, SegmentKey, Tenant},
+    ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, SegmentKey, Tenant},
 };
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::world::Instances;
 use crate::{
-    domain::{Action, AssignmentDraft, Command, Condition, ContentLanguage, Draft, Patch},
+    domain::{Action, AssignmentDraft, Command, Condition, ContentLanguage, Draft, Patch, Target},
     writer::{Answer, Failure, Request},
 };
 
@@ -109,7 +109,7 @@ impl Client {
     fn command(&mut self) -> Command {
         let id = SegmentId::parse(&format!("s{}", self.rng.random_range(0..4))).expect("an id");
         let key = SegmentKey::new(Tenant::parse("acme").expect("a tenant"), id);
-        let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("p1").expect("an id") };
+        let target = self.target();
         let expected = self.rng.random_bool(0.4).then(|| self.rng.random_range(1..4));
         let action = match self.rng.random_range(0..100) {
             0..25 => Action::CreateSegment(self.draft()),
@@ -118,11 +118,20 @@ impl Client {
             60..75 => Action::DeleteSegment { force: self.rng.random_bool(0.5) },
             75..90 => {
                 let draft = AssignmentDraft::parse(json!({})).expect("a draft");
-                Action::AssignItem { item, draft, expected }
+                Action::Assign { target, draft, expected }
             }
-            _ => Action::UnassignItem { item },
+            _ => Action::Unassign { target },
         };
         Command { key, condition: Condition::default(), action }
+    }
+
+    fn target(&mut self) -> Target {
+        let legal_entity = match self.rng.random_range(0..4) {
+            0..2 => return ItemRef { kind: ItemType::Product, id: ItemId::parse("p1").expect("an id") }.into(),
+            2 => None,
+            _ => Some(LegalEntityId::parse("le1").expect("an id")),
+        };
+        CustomerRef { id: CustomerId::parse("c1").expect("an id"), legal_entity }.into()
     }
 
     fn draft(&mut self) -> Draft {
