@@ -157,17 +157,44 @@ pub fn log() -> Vec<Sample> {
     log.event(SegmentDeleted, 2, true, deleted);
     let deleted = json!({ "segmentId": "gold-käufer", "force": true, "lastVersion": 3, "assignmentCounts": some });
     log.event(SegmentDeleted, 8, false, deleted);
+    customers(&mut log);
     log.samples
+}
+
+/// Another life of `g1`: a customer for itself and for a legal entity.
+fn customers(log: &mut Log) {
+    use EventType::*;
+    let segment = json!({
+        "id": "g1", "name": { "en": "Segment" }, "status": "ACTIVE", "siteCode": "main", "metadata": metadata(1, 13, 13),
+    });
+    let alone = json!({ "segmentId": "g1", "customerRef": "98029737" });
+    let for_entity = with(&alone, json!({ "legalEntityId": "660af2af69babe3cf6e40771" }));
+    let new = |at: i64| json!({ "assignmentType": "MANUAL", "metadata": metadata(1, at, at), "created": true });
+    let mut own_metadata = metadata(2, 14, 16);
+    own_metadata["mixins"] = json!({ "role": "https://example.com/schemas/role.v1.json" });
+    let replaced = json!({
+        "assignmentType": "AUTOMATIC", "mixins": { "role": { "name": "buyer" } }, "metadata": own_metadata,
+        "created": false,
+    });
+    log.event(SegmentCreated, 1, false, json!({ "segment": segment }));
+    log.event(CustomerAssigned, 2, false, with(&alone, new(14)));
+    log.event(CustomerAssigned, 3, true, with(&for_entity, new(15)));
+    log.event(CustomerAssigned, 4, true, with(&alone, replaced));
+    log.event(CustomerUnassigned, 5, false, with(&for_entity, json!({ "lastVersion": 1 })));
+    let one = json!({ "items": 0, "customers": 1 });
+    let deleted = json!({ "segmentId": "g1", "force": true, "lastVersion": 1, "assignmentCounts": one });
+    log.event(SegmentDeleted, 6, true, deleted);
+}
+
+fn with(base: &Value, members: Value) -> Value {
+    let mut data = base.clone();
+    data.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+    data
 }
 
 fn assignments(log: &mut Log) {
     use EventType::*;
     let product = json!({ "segmentId": "gold-käufer", "itemType": "PRODUCT", "itemId": "p 1" });
-    let with = |base: &Value, members: Value| {
-        let mut data = base.clone();
-        data.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
-        data
-    };
     let category = json!({ "segmentId": "gold-käufer", "itemType": "CATEGORY", "itemId": "c-1" });
     let mut own_metadata = metadata(2, 5, 7);
     own_metadata["mixins"] = json!({ "rank": "https://example.com/schemas/rank.v1.json" });
