@@ -37,16 +37,19 @@ def token(url):
 
 
 def prepare(url, bearer):
-    """Puts the segments that the ids of schemathesis.toml name."""
+    """Puts the segments and assignments that the ids of schemathesis.toml name."""
+    assigned = ("items/PRODUCT/fuzz-1", "items/CATEGORY/fuzz-1", "customers/fuzz-1", "customers/fuzz-1/fuzz-1")
     for number in (1, 2, 3):
-        body = {"name": {"en": f"Fuzz {number}"}, "siteCode": "main", "status": "ACTIVE"}
-        request = urllib.request.Request(
-            f"{url}/customer-segment/acme/segments/fuzz-{number}",
-            json.dumps(body).encode(),
-            {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"},
-            method="PUT",
-        )
-        urllib.request.urlopen(request).close()
+        segment = f"{url}/customer-segment/acme/segments/fuzz-{number}"
+        put(bearer, segment, {"name": {"en": f"Fuzz {number}"}, "siteCode": "main", "status": "ACTIVE"})
+        for place in assigned:
+            put(bearer, f"{segment}/{place}", {})
+
+
+def put(bearer, url, body):
+    headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="PUT")
+    urllib.request.urlopen(request).close()
 
 
 def run(arguments, bearer, report):

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use shared::{
-    document::Segment,
-    events::{AssignmentCounts, Envelope, Event},
-    ids::ItemId,
+    document::{Metadata, Mixins, Segment},
+    events::{AssignmentCounts, CustomerAssigned, CustomerUnassigned, Envelope, Event, ItemAssigned, ItemUnassigned},
+    ids::CustomerRef,
 };
 
 /// Incarnation and version of a document: what its tag says.
@@ -33,8 +33,8 @@ pub struct Live {
     pub document: Segment,
     incarnation: u32,
     sequence: u64,
-    /// Its products.
-    pub items: BTreeMap<ItemId, Row>,
+    /// What is assigned to it, by [`place_of`].
+    pub rows: BTreeMap<String, Row>,
 }
 
 /// An assignment.
@@ -44,6 +44,24 @@ pub struct Row {
     pub tag: Tag,
     /// Its mixins.
     pub mixins: Value,
+}
+
+/// Where the assignment that an event is about lies, as a path below that of its segment: `items/PRODUCT/p1`, `customers/c1`,
+/// `customers/c1/le1`. None for events about a segment itself.
+pub fn place_of(event: &Event) -> Option<String> {
+    let of_customer = |customer: CustomerRef| match customer.legal_entity {
+        None => format!("customers/{}", customer.id),
+        Some(legal_entity) => format!("customers/{}/{legal_entity}", customer.id),
+    };
+    match event {
+        Event::SegmentCreated(_) | Event::SegmentReplaced(_) | Event::SegmentPatched(_) | Event::SegmentDeleted(_) => {
+            None
+        }
+        Event::ItemAssigned(event) => Some(format!("items/{}/{}", event.item_type, event.item_id)),
+        Event::ItemUnassigned(event) => Some(format!("items/{}/{}", event.item_type, event.item_id)),
+        Event::CustomerAssigned(event) => Some(of_customer(event.customer())),
+        Event::CustomerUnassigned(event) => Some(of_customer(event.customer())),
+    }
 }
 
 /// What a record told the client that asked for it.
@@ -71,8 +89,8 @@ impl State {
         if let Event::SegmentCreated(event) = &envelope.event {
             ensure!(self.live.is_none(), "it creates what exists");
             ensure!(envelope.sequence == 1 && event.segment.metadata.version == 1, "it does not begin with 1");
-            let (document, items) = (event.segment.clone(), BTreeMap::new());
-            let live = self.live.insert(Live { document, incarnation: envelope.incarnation(), sequence: 1, items });
+            let (document, rows) = (event.segment.clone(), BTreeMap::new());
+            let live = self.live.insert(Live { document, incarnation: envelope.incarnation(), sequence: 1, rows });
             return Ok(Receipt { created: true, tag: Some(live.tag()) });
         }
         let live = self.live.as_mut().context("it changes what does not exist")?;
@@ -84,32 +102,21 @@ impl State {
             Event::SegmentReplaced(event) => return live.change(&event.segment, event.previous_version),
             Event::SegmentPatched(event) => return live.change(&event.segment, event.previous_version),
             Event::SegmentDeleted(event) => {
-                let counts = AssignmentCounts { items: live.items.len() as u64, customers: 0 };
                 ensure!(event.last_version == live.document.metadata.version, "it deletes another version");
-                ensure!(event.assignment_counts == counts, "it deletes other assignments");
-                ensure!(event.force || live.items.is_empty(), "it deletes assignments without force");
+                ensure!(event.assignment_counts == live.counts(), "it deletes other assignments");
+                ensure!(event.force || live.rows.is_empty(), "it deletes assignments without force");
                 self.live = None;
             }
-            Event::ItemAssigned(event) => {
-                let before = live.items.get(&event.item_id).map(|row| row.tag);
-                let tag =
-                    before.map_or((envelope.incarnation(), 1), |(incarnation, version)| (incarnation, version + 1));
-                ensure!(
-                    event.created == before.is_none(),
-                    "it creates an assignment that exists, or the other way round"
-                );
-                ensure!(
-                    event.metadata.version == tag.1,
-                    "version {} comes where {} is due",
-                    event.metadata.version,
-                    tag.1
-                );
-                live.items.insert(event.item_id.clone(), Row { tag, mixins: json!(event.mixins) });
-                return Ok(Receipt { created: event.created, tag: Some(tag) });
+            Event::ItemAssigned(ItemAssigned { metadata, mixins, created, .. })
+            | Event::CustomerAssigned(CustomerAssigned { metadata, mixins, created, .. }) => {
+                let tag = live.assign(envelope, metadata, mixins.as_ref(), *created)?;
+                return Ok(Receipt { created: *created, tag: Some(tag) });
             }
-            Event::ItemUnassigned(event) => {
-                let row = live.items.remove(&event.item_id).context("it removes an assignment that does not exist")?;
-                ensure!(row.tag.1 == event.last_version, "it removes another version of an assignment");
+            Event::ItemUnassigned(ItemUnassigned { last_version, .. })
+            | Event::CustomerUnassigned(CustomerUnassigned { last_version, .. }) => {
+                let row = place_of(&envelope.event).and_then(|place| live.rows.remove(&place));
+                let row = row.context("it removes an assignment that does not exist")?;
+                ensure!(row.tag.1 == *last_version, "it removes another version of an assignment");
             }
         }
         Ok(Receipt { created: false, tag: None })
@@ -117,6 +124,27 @@ impl State {
 }
 
 impl Live {
+    fn counts(&self) -> AssignmentCounts {
+        let items = self.rows.keys().filter(|place| place.starts_with("items/")).count();
+        AssignmentCounts { items: items as u64, customers: (self.rows.len() - items) as u64 }
+    }
+
+    fn assign(
+        &mut self,
+        envelope: &Envelope,
+        metadata: &Metadata,
+        mixins: Option<&Mixins>,
+        created: bool,
+    ) -> anyhow::Result<Tag> {
+        let place = place_of(&envelope.event).context("it is about no assignment")?;
+        let before = self.rows.get(&place).map(|row| row.tag);
+        let tag = before.map_or((envelope.incarnation(), 1), |(incarnation, version)| (incarnation, version + 1));
+        ensure!(created == before.is_none(), "it creates an assignment that exists, or the other way round");
+        ensure!(metadata.version == tag.1, "version {} comes where {} is due", metadata.version, tag.1);
+        self.rows.insert(place, Row { tag, mixins: json!(mixins) });
+        Ok(tag)
+    }
+
     fn change(&mut self, segment: &Segment, previous_version: u64) -> anyhow::Result<Receipt> {
         let (before, after) = (&self.document.metadata, &segment.metadata);
         let fits = previous_version == before.version && after.version == before.version + 1;

@@ -58,9 +58,9 @@ pub enum Kind {
         /// `forceDelete`.
         force: bool,
     },
-    /// `PUT /segments/{id}/items/PRODUCT/{item}`.
+    /// `PUT /segments/{id}/{place}`, such as `items/PRODUCT/p1` or `customers/c1`.
     Assign(String),
-    /// `DELETE /segments/{id}/items/PRODUCT/{item}`.
+    /// `DELETE /segments/{id}/{place}`, likewise.
     Unassign(String),
 }
 
@@ -110,11 +110,11 @@ impl Ask {
                 (Method::PATCH, format!("segments/{id}"), Some(body))
             }
             Kind::Delete { force } => (Method::DELETE, format!("segments/{id}?forceDelete={force}"), None),
-            Kind::Assign(item) => {
+            Kind::Assign(place) => {
                 let body = json!({ "mixins": { "faults": { "command": command } } });
-                (Method::PUT, format!("segments/{id}/items/PRODUCT/{item}"), Some(body))
+                (Method::PUT, format!("segments/{id}/{place}"), Some(body))
             }
-            Kind::Unassign(item) => (Method::DELETE, format!("segments/{id}/items/PRODUCT/{item}"), None),
+            Kind::Unassign(place) => (Method::DELETE, format!("segments/{id}/{place}"), None),
         }
     }
 }

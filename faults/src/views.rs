@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use shared::ids::SegmentKey;
@@ -41,7 +41,7 @@ impl Reader {
         self.client.get(url).bearer_auth(token).header("X-Total-Count", "true").send().await
     }
 
-    /// Compares every segment, its items, and how many there are, until all are as they must be.
+    /// Compares every segment, what is assigned to it, and how many there are, until all are as they must be.
     ///
     /// # Errors
     /// When they are not in time.
@@ -88,17 +88,29 @@ impl Reader {
         if status != 200 || body != expected || tag.is_none_or(|tag| tag != header_of(live.tag())) {
             return Ok(Some(format!("{status} {body} instead of {expected} with {}", header_of(live.tag()))));
         }
-        let rows: Value = self.get(key.tenant.as_str(), &format!("segments/{}/items", key.id)).await?.json().await?;
-        let shown = |row: &Value| {
-            (row["item"]["id"].clone().to_string(), (row["metadata"]["version"].clone(), row["mixins"].clone()))
-        };
-        let shown: BTreeMap<_, _> = rows.as_array().into_iter().flatten().map(shown).collect();
-        let expected: BTreeMap<_, _> = live
-            .items
-            .iter()
-            .map(|(item, row)| (json!(item).to_string(), (json!(row.tag.1), row.mixins.clone())))
-            .collect();
-        Ok((shown != expected).then(|| format!("items {rows} instead of {expected:?}")))
+        let shown = self.rows(key).await?;
+        let expected: BTreeMap<_, _> =
+            live.rows.iter().map(|(place, row)| (place.clone(), (json!(row.tag.1), row.mixins.clone()))).collect();
+        Ok((shown != expected).then(|| format!("assignments {shown:?} instead of {expected:?}")))
+    }
+
+    /// Versions and mixins of the assignments of a segment, by their places below it.
+    async fn rows(&self, key: &SegmentKey) -> anyhow::Result<BTreeMap<String, (Value, Value)>> {
+        let mut found = BTreeMap::new();
+        for list in ["items", "customers"] {
+            let rows: Value =
+                self.get(key.tenant.as_str(), &format!("segments/{}/{list}", key.id)).await?.json().await?;
+            for row in rows.as_array().with_context(|| format!("no list of {list}: {rows}"))? {
+                let parts = match list {
+                    "items" => [&row["type"], &row["item"]["id"]],
+                    _ => [&row["customer"]["id"], &row["legalEntity"]["id"]],
+                };
+                let parts = parts.into_iter().filter_map(Value::as_str);
+                let place = [list].into_iter().chain(parts).collect::<Vec<_>>().join("/");
+                found.insert(place, (row["metadata"]["version"].clone(), row["mixins"].clone()));
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use shared::{
-    events::{Envelope, Event},
+    events::{CustomerAssigned, Envelope, Event, ItemAssigned},
     ids::SegmentKey,
     log::{Acceptance, Offset, Partition, Record, Verdict, partition_of},
 };
 
 use crate::{
-    fold::{Receipt, State, header_of},
+    fold::{Receipt, State, header_of, place_of},
     history::{Attempt, Kind, Marker},
     load::PARTITIONS,
 };
@@ -115,6 +115,7 @@ pub fn check_content(fact: &Fact<'_>) -> anyhow::Result<()> {
     let command = fact.asked.marker.command();
     let mixins = json!({ "faults": { "command": command } });
     let is_named = |segment: &shared::document::Segment| segment.name.get("en") == Some(&command);
+    let is_at = |place: &String| place_of(&fact.envelope.event).as_ref() == Some(place);
     let is_right = match (&fact.asked.ask.kind, &fact.envelope.event) {
         (Kind::Create | Kind::Put { version: _, if_match: None }, Event::SegmentCreated(event)) => {
             is_named(&event.segment) && json!(event.segment.mixins) == mixins
@@ -127,10 +128,11 @@ pub fn check_content(fact: &Fact<'_>) -> anyhow::Result<()> {
         }
         (Kind::Patch, Event::SegmentPatched(event)) => is_named(&event.segment),
         (Kind::Delete { force }, Event::SegmentDeleted(event)) => *force == event.force,
-        (Kind::Assign(item), Event::ItemAssigned(event)) => {
-            event.item_id.as_str() == item && json!(event.mixins) == mixins
+        (Kind::Assign(place), Event::ItemAssigned(ItemAssigned { mixins: found, .. }))
+        | (Kind::Assign(place), Event::CustomerAssigned(CustomerAssigned { mixins: found, .. })) => {
+            is_at(place) && json!(found) == mixins
         }
-        (Kind::Unassign(item), Event::ItemUnassigned(event)) => event.item_id.as_str() == item,
+        (Kind::Unassign(place), Event::ItemUnassigned(_) | Event::CustomerUnassigned(_)) => is_at(place),
         _ => false,
     };
     ensure!(is_right, "it is not what was asked for: {:?}", fact.envelope.event);

@@ -11,12 +11,12 @@ use crate::{
     history::{Attempt, Kind, Marker},
 };
 
-/// What decides about refusals: the tag of the segment, if it exists, and its items.
+/// What decides about refusals: the tag of the segment, if it exists, and its assignments.
 #[derive(Default)]
 struct Shape {
     tag: Option<String>,
     version: Option<u64>,
-    items: BTreeSet<String>,
+    places: BTreeSet<String>,
 }
 
 /// Checks all of them.
@@ -67,7 +67,7 @@ fn shapes(facts: &[&Fact<'_>]) -> anyhow::Result<Vec<Shape>> {
         shapes.push(state.live.as_ref().map_or_else(Shape::default, |live| Shape {
             tag: Some(header_of(live.tag())),
             version: Some(live.document.metadata.version),
-            items: live.items.keys().map(|item| item.as_str().to_owned()).collect(),
+            places: live.rows.keys().cloned().collect(),
         }));
     }
     Ok(shapes)
@@ -81,8 +81,8 @@ fn holds(shape: &Shape, attempt: &Attempt) -> bool {
         (Kind::Put { version: Some(version), .. }, 409) => shape.version.is_some_and(|current| current != *version),
         (Kind::Put { if_match: Some(tag), .. }, 412) => shape.tag.as_ref() != Some(tag),
         (Kind::Patch, 404) | (Kind::Delete { .. }, 204) | (Kind::Assign(_), 400) => !exists,
-        (Kind::Delete { force: false }, 400) => !shape.items.is_empty(),
-        (Kind::Unassign(item), 204) => !shape.items.contains(item),
+        (Kind::Delete { force: false }, 400) => !shape.places.is_empty(),
+        (Kind::Unassign(place), 204) => !shape.places.contains(place),
         _ => false,
     }
 }

@@ -8,7 +8,8 @@ use shared::{
     consistency::Positions,
     document::Segment,
     events::{
-        Actor, CommandStamp, Envelope, Event, FOLD_VERSION, SegmentCreated, SegmentReplaced, WriterStamp, WriterStarted,
+        Actor, CommandStamp, Envelope, Event, EventType, FOLD_VERSION, SegmentCreated, SegmentReplaced, WriterStamp,
+        WriterStarted,
     },
     ids::Tenant,
     log::{Acceptance, Partition, Record, partition_of},
@@ -182,4 +183,37 @@ fn an_unknown_outcome_may_have_happened_or_not() {
     assert_eq!(story.problem(), None);
     story.records.pop();
     assert_eq!(story.problem(), None);
+}
+
+#[test]
+fn customers_are_told_from_items_and_each_of_their_legal_entities() {
+    let event = |kind, json: serde_json::Value| Event::from_json(kind, json.to_string().as_bytes()).expect("an event");
+    let time = "2026-01-01T00:00:00.000Z";
+    let metadata = json!({ "version": 1, "createdAt": time, "modifiedAt": time });
+    let assigned = json!({
+        "segmentId": ID, "customerRef": "c1", "legalEntityId": "le1", "assignmentType": "MANUAL", "created": true,
+        "mixins": { "faults": { "command": "1/5" } }, "metadata": metadata,
+    });
+    for (place, counts, expected) in [
+        ("customers/c1/le1", [0, 1], None),
+        ("customers/c1", [0, 1], Some("not what was asked for")),
+        ("items/PRODUCT/c1", [0, 1], Some("not what was asked for")),
+        ("customers/c1/le1", [1, 0], Some("it deletes other assignments")),
+    ] {
+        let [items, customers] = counts;
+        let counts = json!({ "items": items, "customers": customers });
+        let deleted = json!({ "segmentId": ID, "force": true, "lastVersion": 2, "assignmentCounts": counts });
+        let mut story = Story::right();
+        story.append((5, 0), 3, event(EventType::CustomerAssigned, assigned.clone()));
+        story.ask((5, 0), ID, Kind::Assign(place.to_owned()), [500, 600], Outcome::Lost("cut".to_owned()));
+        story.append((6, 0), 4, event(EventType::SegmentDeleted, deleted));
+        story.ask((6, 0), ID, Kind::Delete { force: true }, [700, 800], Outcome::Lost("cut".to_owned()));
+        let problem = story.problem();
+        let is_as_expected = match (&problem, expected) {
+            (None, None) => true,
+            (Some(problem), Some(expected)) => problem.contains(expected),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        assert!(is_as_expected, "{place}: {expected:?} is wanted, not {problem:?}");
+    }
 }

@@ -17,8 +17,15 @@ use crate::{
 const OWN_SEGMENTS: u32 = 5;
 /// Segments that all clients of a tenant share.
 const SHARED_SEGMENTS: u32 = 6;
-/// Items of a segment.
-const ITEMS: u32 = 4;
+/// What is assigned to segments.
+const PLACES: [&str; 6] = [
+    "items/PRODUCT/p0",
+    "items/PRODUCT/p1",
+    "items/CATEGORY/p0",
+    "customers/p0",
+    "customers/p0/le1",
+    "customers/p1/le1",
+];
 /// The longest pause between two commands.
 const PACE_MILLIS: u64 = 8;
 /// The pause before the next attempt, and after a command that failed.
@@ -128,7 +135,7 @@ impl Client {
             false => format!("own-{}-{}", self.number, self.random.random_range(0..OWN_SEGMENTS)),
         };
         let tag = self.tags.get(&(tenant.clone(), id.clone())).cloned();
-        let item = format!("p{}", self.random.random_range(0..ITEMS));
+        let place = PLACES.choose(&mut self.random).copied().unwrap_or(PLACES[0]).to_owned();
         let plain = Kind::Put { version: None, if_match: None };
         let kind = match self.random.random_range(0..100) {
             0..18 => Kind::Create,
@@ -139,8 +146,8 @@ impl Client {
             48..56 => tag.map_or(plain, |tag| Kind::Put { version: None, if_match: Some(tag) }),
             56..72 => Kind::Patch,
             72..77 => Kind::Delete { force: self.random.random_bool(0.5) },
-            77..92 => Kind::Assign(item),
-            _ => Kind::Unassign(item),
+            77..92 => Kind::Assign(place),
+            _ => Kind::Unassign(place),
         };
         let is_nameless = kind == Kind::Create && self.random.random_bool(0.1);
         // The even clients send keys.
