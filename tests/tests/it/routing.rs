@@ -15,6 +15,8 @@ async fn a_path_that_is_not_there_is_404_with_and_without_a_token() {
         &format!("{base}/segments/g1/nope"),
         &format!("{base}/segments/g1/items/PRODUCT"),
         &format!("{base}/segments/g1/items/PRODUCT/p1/more"),
+        &format!("{base}/segments/g1/customers/bulk/le1"),
+        &format!("{base}/segments/g1/customers/c1/le1/more"),
         &format!("{base}/segments/"),
         &format!("{base}/segments/g1/"),
         &format!("{base}/segments//g1"),
@@ -45,6 +47,12 @@ async fn a_method_that_a_path_has_not_is_405_and_told_what_it_has() {
         (Method::POST, "/g1/items", "GET"),
         (Method::POST, "/g1/items/PRODUCT/p1", "DELETE, GET, PUT"),
         (Method::POST, "/g1/items/PRODUCT/bulk", "DELETE, PUT"),
+        (Method::POST, "/g1/customers", "GET"),
+        (Method::GET, "/g1/customers/search", "POST"),
+        (Method::POST, "/g1/customers/bulk", "DELETE, PUT"),
+        (Method::POST, "/g1/customers/c1", "DELETE, GET, PUT"),
+        (Method::PATCH, "/g1/customers/c1/le1", "DELETE, GET, PUT"),
+        (Method::PUT, "/me", "GET"),
         (Method::OPTIONS, "", "GET, POST"),
     ] {
         for caller in [Caller::All, Caller::Nobody] {
