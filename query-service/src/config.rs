@@ -30,6 +30,9 @@ pub struct Config {
     /// The language of texts that are not there in the one asked for.
     #[arg(long, env = "DEFAULT_LANGUAGE", default_value = "en")]
     pub default_language: String,
+    /// Whether segments outside their validity are hidden from their customers, and match nothing.
+    #[arg(long, env = "OWN_ENFORCE_VALIDITY", default_value_t = false, action = ArgAction::Set)]
+    pub own_enforce_validity: bool,
 }
 
 /// Where the views are.
@@ -57,6 +60,7 @@ impl Config {
             database: self.database.database(),
             projector: self.projector.then(Options::default),
             default_language: self.default_language.clone(),
+            enforce_validity: self.own_enforce_validity,
         }
     }
 }

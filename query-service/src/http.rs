@@ -1,17 +1,20 @@
-//! The read side of the API: segments, item assignments, match.
+//! The read side of the API: segments, what is assigned to them, match.
 //!
 //! A handler parses headers and parameters, then the body, waits for the views if it must, asks [`crate::views`] and answers.
 //! A new operation: its line in [`routes`], a handler in the file of its resource.
 
 mod answer;
+mod customers;
 mod fresh;
 mod items;
 mod listing;
 mod matching;
 mod segments;
 mod shape;
+mod sight;
 
 use shared::{
+    Timestamp,
     clock::SharedClock,
     consistency::Acknowledged,
     http::{ApiError, Details, Operation, Router},
@@ -33,6 +36,15 @@ pub struct App {
     pub clock: SharedClock,
     /// The language of texts that are not there in the one asked for.
     pub default_language: String,
+    /// Whether segments outside their validity are hidden from their customers, and match nothing.
+    pub enforce_validity: bool,
+}
+
+impl App {
+    /// The time at which segments must be valid, if they must.
+    fn valid_at(&self) -> Option<Timestamp> {
+        self.enforce_validity.then(|| self.clock.now())
+    }
 }
 
 /// Adds the read side to a router.
@@ -40,6 +52,7 @@ pub struct App {
 pub fn routes(router: Router, app: &App) -> Router {
     router
         .on(Operation::ListSegments, app, segments::list)
+        .on(Operation::ListMySegments, app, segments::list_own)
         .on(Operation::SearchSegments, app, segments::search)
         .on(Operation::GetSegment, app, segments::get)
         .on(Operation::MatchItems, app, matching::products)
@@ -47,6 +60,10 @@ pub fn routes(router: Router, app: &App) -> Router {
         .on(Operation::ListSegmentItems, app, items::list_of_segment)
         .on(Operation::SearchSegmentItems, app, items::search_of_segment)
         .on(Operation::GetItem, app, items::get)
+        .on(Operation::ListSegmentCustomers, app, customers::list)
+        .on(Operation::SearchSegmentCustomers, app, customers::search)
+        .on(Operation::GetCustomer, app, customers::get)
+        .on(Operation::GetCustomerOfLegalEntity, app, customers::get)
 }
 
 /// The one place where the database's errors become answers. Every value is bound and every statement is ours, so what the

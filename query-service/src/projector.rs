@@ -1,12 +1,11 @@
 //! The projector: reads the log and writes the views, exactly once.
 //!
-//! One [`worker`] per partition, with its own connection; one [`hub`] reads the log for all. A [`feed`] collects records into a [`batch`] (net effect per
-//! segment), which becomes [`rows`], which [`tables`] writes in one transaction with the new [`position`]. What goes wrong is
-//! judged in [`failure`].
-//! Empty views are filled in [`bulk`].
+//! One [`worker`] per partition, with its own connection; one [`hub`] reads the log for all. A [`feed`] collects records into
+//! a [`batch`] (for each segment its net [`change`]), which becomes [`rows`], which [`tables`] writes in one transaction with
+//! the new [`position`]. What goes wrong is judged in [`failure`]. Empty views are filled in [`bulk`].
 //!
-//! A new kind of event: fold it in [`batch`]; if it needs a table, add a migration, its columns in [`rows`] and its statement
-//! in [`tables`], and list the table in [`crate::views::checksum`].
+//! A new kind of event: fold it in [`change`]; if it needs a table, add a migration, its columns in [`rows`] and its statement
+//! in [`tables`], and list the table in [`crate::views::checksum`] and its GIN index in [`indexes`].
 //!
 //! Transactions commit without waiting for the disk (`synchronous_commit = off`). Rows and offset lie in one transaction,
 //! so a crash of Postgres takes back both or neither, and the log fills the gap. [`crate::progress`] keeps readers from
@@ -14,10 +13,12 @@
 
 mod batch;
 mod bulk;
+mod change;
 mod failure;
 mod feed;
 mod health;
 mod hub;
+mod indexes;
 mod merging;
 mod position;
 mod reaper;

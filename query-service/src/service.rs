@@ -21,6 +21,8 @@ pub struct Settings {
     pub projector: Option<Options>,
     /// The language of texts that are not there in the one asked for.
     pub default_language: String,
+    /// Whether segments outside their validity are hidden from their customers, and match nothing.
+    pub enforce_validity: bool,
 }
 
 /// The query side, ready to be served.
@@ -57,6 +59,7 @@ pub async fn open<L: EventLog>(
             projector.watch().await;
         }
     };
-    let default_language = settings.default_language.clone();
-    Ok(Service { app: App { pool, progress, acknowledged, clock, default_language }, health, work })
+    let (default_language, enforce_validity) = (settings.default_language.clone(), settings.enforce_validity);
+    let app = App { pool, progress, acknowledged, clock, default_language, enforce_validity };
+    Ok(Service { app, health, work })
 }

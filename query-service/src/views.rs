@@ -4,18 +4,22 @@
 //! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration.
 
 pub mod checksum;
+pub mod customers;
+mod doc;
 pub mod items;
 pub mod matching;
 pub mod segments;
+mod visible;
 
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool, Postgres, QueryBuilder,
+    ConnectOptions as _, Connection as _, FromRow, PgPool, Postgres, QueryBuilder,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use self::visible::{Customer, Visible, Which};
 use crate::{progress::Progress, q::sort::Sort};
 
 /// The version of the views, and the name of their schema.
@@ -38,6 +42,17 @@ pub enum OpenError {
     /// The tables cannot be brought up to date.
     #[error("migration: {0}")]
     Migration(#[from] MigrateError),
+}
+
+/// A document as it is answered, with the parts of its entity tag.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Tagged {
+    /// JSON.
+    pub doc: String,
+    /// Tells one life of the id from the next.
+    pub incarnation: String,
+    /// `metadata.version`.
+    pub version: i64,
 }
 
 /// A part of many rows.

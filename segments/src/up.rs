@@ -152,7 +152,8 @@ async fn start_both<L: EventLog>(
     let command = command::start(log.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
     say("writer", format_args!("log replayed, {} partitions", log.partitions()));
     let default_language = settings.default_language;
-    let settings = query::Settings { database, projector: Some(projector::Options::default()), default_language };
+    let projector = Some(projector::Options::default());
+    let settings = query::Settings { database, projector, default_language, enforce_validity: false };
     let query = query::open(log, &settings, Some(acknowledged), clock).await.context("the views cannot be opened")?;
     say("projector", format_args!("running"));
 

@@ -7,23 +7,12 @@ use actix_web::{
 use shared::http::{ApiError, ApiResult, Call, conditional::TagCondition, paging::TOTAL_COUNT};
 
 use super::{App, fresh::Shown};
-use crate::views::PageOf;
+use crate::views::{PageOf, Tagged};
 
 /// Milliseconds that the views are behind.
 const VIEW_LAG: &str = "X-View-Lag-Ms";
 /// `stale` when the answer does not show the write of the token.
 const CONSISTENCY: &str = "X-Consistency";
-
-/// A document with the parts of its entity tag.
-#[derive(Debug)]
-pub struct Tagged {
-    /// JSON.
-    pub doc: String,
-    /// Tells one life of the id from the next.
-    pub incarnation: String,
-    /// Of the document.
-    pub version: i64,
-}
 
 /// The condition of a GET, to be parsed with the other headers.
 ///

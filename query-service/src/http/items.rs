@@ -6,11 +6,11 @@ use shared::{
 };
 
 use super::{
-    App,
-    answer::{self, Tagged},
+    App, answer,
     fresh::Awaited,
     listing::{Listing, query_of_list, query_of_search},
     shape::Shape,
+    sight,
 };
 use crate::{
     q::{Query, Resource},
@@ -48,17 +48,14 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let shape = Shape::of(&app, &call, Resource::Item)?;
     let condition = answer::if_none_match(&call)?;
     let awaited = Awaited::of(&app, &call)?;
+    let visible = sight::of_caller(&app, &call)?;
     let not_found = || ApiError::not_found(&call.path.item_id);
     let segment_id = SegmentId::parse(&call.path.segment_id).map_err(|_| not_found())?;
     let item = ItemRef { kind, id: ItemId::parse(&call.path.item_id).map_err(|_| not_found())? };
-    if !call.caller.reads_all() {
-        return Err(not_found());
-    }
+    let visible = visible.ok_or_else(not_found)?;
     let shown = awaited.wait(&app, &call, Some(&segment_id)).await?;
-    let found = items::get(&app.pool, &call.tenant, &segment_id, &item).await.map_err(super::database)?;
-    let found = found.ok_or_else(not_found)?;
-    let found = Tagged { doc: found.doc, incarnation: found.incarnation, version: found.version };
-    answer::one(&app, shown, found, condition, |doc| shape.reduce(doc))
+    let found = items::get(&app.pool, &call.tenant, &visible, &segment_id, &item).await.map_err(super::database)?;
+    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, |doc| shape.reduce(doc))
 }
 
 /// Which assignments a list is about.
@@ -83,26 +80,27 @@ impl Part<'_> {
 }
 
 async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, part: Part<'_>) -> ApiResult {
+    let visible = sight::of_caller(app, call)?;
     let segment_id = match &part.segment {
         Below::Segment(id) => Some(id),
         Below::AnySegment | Below::NoSegment => None,
     };
     let shown = listing.awaited.wait(app, call, segment_id).await?;
-    // Whoever reads only what a customer is assigned to sees nothing: there are no customer assignments yet.
-    let mut page = if matches!(part.segment, Below::NoSegment) || !call.caller.reads_all() {
-        listing.nothing()
-    } else {
-        let wanted = items::Wanted {
-            tenant: &call.tenant,
-            segment_id,
-            site_code: part.site_code,
-            only_active: part.only_active,
-            query: &query,
-            sort: &listing.sort,
-            page: listing.page,
-        };
-        items::list(&app.pool, &wanted).await.map_err(super::database)?
+    let page = match &visible {
+        Some(visible) if !matches!(part.segment, Below::NoSegment) => {
+            let wanted = items::Wanted {
+                tenant: &call.tenant,
+                visible,
+                segment_id,
+                site_code: part.site_code,
+                only_active: part.only_active,
+                query: &query,
+                sort: &listing.sort,
+                page: listing.page,
+            };
+            items::list(&app.pool, &wanted).await.map_err(super::database)?
+        }
+        _ => listing.nothing(),
     };
-    page.rows = page.rows.into_iter().map(|doc| listing.shape.reduce(doc)).collect::<Result<_, _>>()?;
-    Ok(answer::many(app, shown, page))
+    listing.answer(app, shown, page)
 }

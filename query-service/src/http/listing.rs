@@ -1,9 +1,13 @@
 //! What all lists and searches are asked: filter, order, page, shape.
 
 use serde_json::Value;
-use shared::http::{ApiError, Call, Details, paging::Page};
+use shared::http::{ApiError, ApiResult, Call, Details, paging::Page};
 
-use super::{App, fresh::Awaited, shape::Shape};
+use super::{
+    App, answer,
+    fresh::{Awaited, Shown},
+    shape::Shape,
+};
 use crate::{
     q::{self, Query, Resource, sort::Sort},
     views,
@@ -17,7 +21,7 @@ pub struct Listing {
     /// Which rows.
     pub page: views::Page,
     /// What of them.
-    pub shape: Shape,
+    shape: Shape,
     /// What they must show.
     pub awaited: Awaited,
 }
@@ -41,6 +45,15 @@ impl Listing {
     /// The page of a list without any rows.
     pub fn nothing(&self) -> views::PageOf<String> {
         views::PageOf { rows: Vec::new(), total: self.page.count.then_some(0) }
+    }
+
+    /// 200 with the rows of the page, each in the shape asked for.
+    ///
+    /// # Errors
+    /// When a row cannot be reduced.
+    pub fn answer(&self, app: &App, shown: Shown, page: views::PageOf<String>) -> ApiResult {
+        let rows = page.rows.into_iter().map(|doc| self.shape.reduce(doc)).collect::<Result<_, _>>()?;
+        Ok(answer::many(app, shown, views::PageOf { rows, ..page }))
     }
 }
 

@@ -1,17 +1,16 @@
-//! What a run of records does to the views in the end: the net effect for each segment and each assignment.
-//!
-//! Pure: records in, rows out. Order is the log's. A deletion clears what the batch holds of that segment and its
-//! assignments, and what follows it starts anew.
+//! A run of records, judged by the acceptance rule, and what it does to the views in the end: one [`Change`] for each
+//! segment. Pure; order is the log's.
 
 use std::collections::HashMap;
 
 use shared::{
     Timestamp,
-    document::{Metadata, Mixins, Segment},
-    events::{Envelope, Event, ItemAssigned},
-    ids::{ItemRef, SegmentKey},
+    events::Envelope,
+    ids::SegmentKey,
     log::{Acceptance, Ignored, Offset, Record, Verdict},
 };
+
+use super::change::Change;
 
 /// The most bytes of values in a batch, the last one excepted.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -52,65 +51,6 @@ pub struct Batch {
     bytes: usize,
 }
 
-/// What happened to one segment and its assignments.
-#[derive(Debug, Default)]
-pub struct Change {
-    /// The segment was deleted, with what it had before the batch; what the other members hold came after.
-    pub emptied: Option<Emptied>,
-    /// The document.
-    pub document: DocumentChange,
-    /// The assignments.
-    pub items: HashMap<ItemRef, ItemChange>,
-}
-
-/// The last deletion of a segment within the batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Emptied {
-    /// Of the deletion.
-    pub offset: Offset,
-    /// The most assignments that a deletion in this batch took away.
-    pub items: u64,
-}
-
-/// What became of a document.
-#[derive(Debug, Default)]
-pub enum DocumentChange {
-    /// Nothing.
-    #[default]
-    Untouched,
-    /// It is new.
-    Created(Box<Segment>, Incarnation),
-    /// It was there before the batch and is now this.
-    Changed(Box<Segment>),
-    /// It is gone.
-    Gone,
-}
-
-/// What became of an assignment.
-#[derive(Debug)]
-pub enum ItemChange {
-    /// It is new.
-    Created(Assignment, Incarnation),
-    /// It was there before the batch and is now this.
-    Changed(Assignment),
-    /// It is gone.
-    Gone,
-}
-
-/// An assignment as the event carries it.
-#[derive(Debug)]
-pub struct Assignment {
-    /// Of the event.
-    pub offset: Offset,
-    /// Free-form members.
-    pub mixins: Option<Mixins>,
-    /// Version and times.
-    pub metadata: Metadata,
-}
-
-/// Tells one life of an id from the next.
-pub type Incarnation = u32;
-
 impl Batch {
     /// Nothing yet, after what `acceptance` has seen.
     pub fn after(acceptance: Acceptance, max_records: usize) -> Self {
@@ -143,7 +83,10 @@ impl Batch {
         let Acceptance { pseq, offset, clock, chain, .. } = self.acceptance;
         match self.acceptance.step(record) {
             Verdict::Accepted => match Envelope::open(record) {
-                Ok(envelope) => self.fold(envelope, record.offset),
+                Ok(envelope) => {
+                    let (key, incarnation) = (envelope.key(), envelope.incarnation());
+                    self.changes.entry(key).or_default().fold(envelope.event, incarnation, record.offset);
+                }
                 Err(error) => {
                     // All that acceptance changes; the batch before this record is still good.
                     self.acceptance = Acceptance { pseq, offset, clock, chain, ..self.acceptance.clone() };
@@ -159,49 +102,5 @@ impl Batch {
         self.records += 1;
         self.bytes += record.value.len();
         Ok(())
-    }
-
-    fn fold(&mut self, envelope: Envelope, offset: Offset) {
-        let incarnation = envelope.incarnation();
-        let change = self.changes.entry(envelope.key()).or_default();
-        match envelope.event {
-            Event::SegmentCreated(event) => {
-                change.document = DocumentChange::Created(Box::new(event.segment), incarnation);
-            }
-            Event::SegmentReplaced(event) => change.document.change(event.segment),
-            Event::SegmentPatched(event) => change.document.change(event.segment),
-            Event::SegmentDeleted(event) => {
-                let items = change.emptied.map_or(0, |emptied| emptied.items).max(event.assignment_counts.items);
-                *change = Change { emptied: Some(Emptied { offset, items }), ..Change::default() };
-                change.document = DocumentChange::Gone;
-            }
-            Event::ItemAssigned(event) => change.assign(event, incarnation, offset),
-            Event::ItemUnassigned(event) => {
-                change.items.insert(ItemRef { kind: event.item_type, id: event.item_id }, ItemChange::Gone);
-            }
-        }
-    }
-}
-
-impl DocumentChange {
-    /// Keeps the incarnation of a document that the same batch created.
-    fn change(&mut self, segment: Segment) {
-        match self {
-            Self::Created(held, _) => **held = segment,
-            Self::Untouched | Self::Changed(_) | Self::Gone => *self = Self::Changed(Box::new(segment)),
-        }
-    }
-}
-
-impl Change {
-    fn assign(&mut self, event: ItemAssigned, incarnation: Incarnation, offset: Offset) {
-        let item = ItemRef { kind: event.item_type, id: event.item_id };
-        let assignment = Assignment { offset, mixins: event.mixins, metadata: event.metadata };
-        let change = match self.items.get(&item) {
-            _ if event.created => ItemChange::Created(assignment, incarnation),
-            Some(ItemChange::Created(_, held)) => ItemChange::Created(assignment, *held),
-            Some(ItemChange::Changed(_) | ItemChange::Gone) | None => ItemChange::Changed(assignment),
-        };
-        self.items.insert(item, change);
     }
 }

@@ -14,26 +14,8 @@ use tokio::time;
 use super::{
     failure::Pause,
     health::{Health, State},
+    indexes,
 };
-
-/// Names and definitions.
-const INDEXES: [(&str, &str); 3] = [
-    (
-        "segment_by_search",
-        "create index if not exists segment_by_search on segment using gin (tenant, search jsonb_path_ops)
-         with (gin_pending_list_limit = 65536)",
-    ),
-    (
-        "segment_by_texts",
-        "create index if not exists segment_by_texts on segment using gin (tenant, texts gin_trgm_ops)
-         with (gin_pending_list_limit = 65536)",
-    ),
-    (
-        "item_assignment_by_search",
-        "create index if not exists item_assignment_by_search on item_assignment
-         using gin (tenant, search jsonb_path_ops) with (gin_pending_list_limit = 65536) where search is not null",
-    ),
-];
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -58,9 +40,7 @@ pub async fn prepare<L: EventLog>(pool: &PgPool, log: &L, bulk_from: u64) -> Res
         .await?;
     if !begun {
         tracing::info!(records, "filling empty views, without some indexes until they are full");
-        sqlx::query("drop index if exists segment_by_search, segment_by_texts, item_assignment_by_search")
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(indexes::DROP).execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }
@@ -84,7 +64,7 @@ pub async fn finish(database: PgConnectOptions, health: Health) {
 async fn make_missing(database: &PgConnectOptions, health: &Health) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(database).await?;
     let mut missing = Vec::new();
-    for (name, definition) in INDEXES {
+    for (name, definition) in indexes::GIN {
         let found: Option<String> =
             sqlx::query_scalar("select to_regclass($1)::text").bind(name).fetch_one(&mut connection).await?;
         missing.extend(found.is_none().then_some((name, definition)));

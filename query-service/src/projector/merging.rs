@@ -7,14 +7,17 @@ use shared::clock::SharedClock;
 use sqlx::PgPool;
 use tokio::time;
 
-use super::health::{Health, State};
+use super::{
+    health::{Health, State},
+    indexes,
+};
 use crate::progress::Progress;
 
 const EVERY: Duration = Duration::from_secs(1);
 
 const MERGE: &str = "
     select gin_clean_pending_list(to_regclass(index))
-    from unnest(array['segment_by_search', 'segment_by_texts', 'item_assignment_by_search']) index
+    from unnest($1::text[]) index
     where to_regclass(index) is not null";
 
 /// While the views are further behind than this, merging waits: they have more need of the database.
@@ -32,7 +35,7 @@ pub async fn run(pool: PgPool, progress: Progress, health: Health, clock: Shared
         {
             continue;
         }
-        match sqlx::query(MERGE).execute(&pool).await {
+        match sqlx::query(MERGE).bind(indexes::names()).execute(&pool).await {
             Ok(_) => merged = projected,
             Err(error) => tracing::debug!(%error, "cannot merge what the indexes have put aside"),
         }

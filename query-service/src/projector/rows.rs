@@ -2,17 +2,23 @@
 //!
 //! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`].
 
+mod assignments;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     Timestamp,
     document::{Metadata, Segment},
-    ids::{ItemRef, SegmentKey},
+    ids::SegmentKey,
     log::Offset,
 };
 
-use super::batch::{Assignment, Batch, DocumentChange, Incarnation, ItemChange};
-use crate::q::columns::{SegmentColumns, item_search};
+pub use self::assignments::{AssignmentKeys, AssignmentRows, Assignments};
+use super::{
+    batch::Batch,
+    change::{DocumentChange, Incarnation},
+};
+use crate::q::columns::SegmentColumns;
 
 /// What a batch writes.
 #[derive(Debug, Default)]
@@ -27,12 +33,10 @@ pub struct Rows {
     pub emptied: Keys,
     /// The same for those with very many, with the offset of the deletion.
     pub buried: (Keys, Vec<Offset>),
-    /// Assignments that are new.
-    pub assigned: ItemRows,
-    /// Assignments that were there.
-    pub reassigned: ItemRows,
-    /// Assignments that are gone.
-    pub unassigned: ItemKeys,
+    /// Products and categories.
+    pub items: Assignments,
+    /// Customers.
+    pub customers: Assignments,
 }
 
 /// Names of segments.
@@ -40,14 +44,6 @@ pub struct Rows {
 pub struct Keys {
     pub tenant: Vec<String>,
     pub segment_id: Vec<String>,
-}
-
-/// Names of assignments.
-#[derive(Debug, Default)]
-pub struct ItemKeys {
-    pub segment: Keys,
-    pub kind: Vec<&'static str>,
-    pub item_id: Vec<String>,
 }
 
 /// Rows of `segment`.
@@ -63,18 +59,6 @@ pub struct SegmentRows {
     pub search: Vec<String>,
     pub texts: Vec<String>,
     pub doc: Vec<String>,
-}
-
-/// Rows of `item_assignment`.
-#[derive(Debug, Default)]
-pub struct ItemRows {
-    pub key: ItemKeys,
-    pub log_offset: Vec<Offset>,
-    pub incarnation: Vec<String>,
-    pub stamp: Stamps,
-    pub mixins: Vec<Option<String>>,
-    pub metadata_mixins: Vec<Option<String>>,
-    pub search: Vec<Option<String>>,
 }
 
 /// Version and times.
@@ -94,7 +78,7 @@ impl Rows {
         let mut rows = Self::default();
         for (key, change) in batch.changes {
             match change.emptied {
-                Some(emptied) if emptied.items >= bury_from => {
+                Some(emptied) if emptied.assignments >= bury_from => {
                     rows.buried.0.push(&key);
                     rows.buried.1.push(emptied.offset);
                 }
@@ -109,13 +93,8 @@ impl Rows {
                 DocumentChange::Changed(segment) => rows.changed.push(&key, &segment, None)?,
                 DocumentChange::Gone => rows.gone.push(&key),
             }
-            for (item, change) in change.items {
-                match change {
-                    ItemChange::Created(row, incarnation) => rows.assigned.push(&key, &item, row, Some(incarnation))?,
-                    ItemChange::Changed(row) => rows.reassigned.push(&key, &item, row, None)?,
-                    ItemChange::Gone => rows.unassigned.push(&key, &item),
-                }
-            }
+            rows.items.push(&key, change.items)?;
+            rows.customers.push(&key, change.customers)?;
         }
         Ok(rows)
     }
@@ -130,19 +109,6 @@ impl Keys {
     fn push(&mut self, key: &SegmentKey) {
         self.tenant.push(key.tenant.to_string());
         self.segment_id.push(key.id.to_string());
-    }
-}
-
-impl ItemKeys {
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.segment.is_empty()
-    }
-
-    fn push(&mut self, key: &SegmentKey, item: &ItemRef) {
-        self.segment.push(key);
-        self.kind.push(item.kind.as_str());
-        self.item_id.push(item.id.to_string());
     }
 }
 
@@ -165,27 +131,6 @@ impl SegmentRows {
         self.site_code.push(columns.site_code);
         self.valid_from.push(validity.from.map(Timestamp::datetime));
         self.valid_to.push(validity.to.map(Timestamp::datetime));
-        Ok(())
-    }
-}
-
-impl ItemRows {
-    fn push(
-        &mut self,
-        key: &SegmentKey,
-        item: &ItemRef,
-        row: Assignment,
-        incarnation: Option<Incarnation>,
-    ) -> serde_json::Result<()> {
-        let metadata_mixins = row.metadata.mixins.as_ref();
-        let search = item_search(row.mixins.as_ref(), metadata_mixins);
-        self.mixins.push(row.mixins.as_ref().map(json).transpose()?);
-        self.metadata_mixins.push(metadata_mixins.map(json).transpose()?);
-        self.search.push(search.as_ref().map(json).transpose()?);
-        self.key.push(key, item);
-        self.log_offset.push(row.offset);
-        self.incarnation.push(digits(incarnation));
-        self.stamp.push(&row.metadata);
         Ok(())
     }
 }

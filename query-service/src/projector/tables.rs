@@ -2,36 +2,29 @@
 //!
 //! Deletions come first. Within a batch a deleted segment holds only what came after, so their order is otherwise free.
 
+mod assignments;
+
 use sqlx::{Executor as _, PgConnection, Postgres, query::Query};
 
-use super::rows::{ItemKeys, ItemRows, Keys, Rows, SegmentRows};
+use self::assignments::{CUSTOMERS, ITEMS};
+use super::rows::{Keys, Rows, SegmentRows};
 
 /// Writes the rows; the caller's transaction also stores the offset.
 pub async fn write(connection: &mut PgConnection, partition: i16, rows: &Rows) -> Result<(), sqlx::Error> {
-    let Rows { created, changed, gone, emptied, buried, assigned, reassigned, unassigned } = rows;
+    let Rows { created, changed, gone, emptied, buried, items, customers } = rows;
     bury(connection, &buried.0, &buried.1).await?;
-    delete(connection, EMPTY, emptied).await?;
+    ITEMS.empty(connection, emptied).await?;
+    CUSTOMERS.empty(connection, emptied).await?;
     delete(connection, DELETE_SEGMENTS, gone).await?;
-    delete_items(connection, unassigned).await?;
     if !created.key.is_empty() {
         connection.execute(bind_segments(INSERT_SEGMENTS, partition, created)).await?;
     }
     if !changed.key.is_empty() {
         connection.execute(bind_segments(UPDATE_SEGMENTS, partition, changed)).await?;
     }
-    if !assigned.key.is_empty() {
-        connection.execute(bind_items(INSERT_ITEMS, partition, assigned)).await?;
-    }
-    if !reassigned.key.is_empty() {
-        connection.execute(bind_items(UPDATE_ITEMS, partition, reassigned)).await?;
-    }
-    Ok(())
+    ITEMS.write(connection, partition, items).await?;
+    CUSTOMERS.write(connection, partition, customers).await
 }
-
-const EMPTY: &str = "
-    delete from item_assignment row
-    using unnest($1::text[], $2::text[]) as gone (tenant, segment_id)
-    where row.tenant = gone.tenant and row.segment_id = gone.segment_id";
 
 const DELETE_SEGMENTS: &str = "
     delete from segment row
@@ -53,20 +46,6 @@ async fn bury(connection: &mut PgConnection, keys: &Keys, offsets: &[i64]) -> Re
              on conflict on constraint buried_pkey do update set log_offset = excluded.log_offset",
         );
         connection.execute(statement.bind(&keys.tenant).bind(&keys.segment_id).bind(offsets)).await?;
-    }
-    Ok(())
-}
-
-async fn delete_items(connection: &mut PgConnection, keys: &ItemKeys) -> Result<(), sqlx::Error> {
-    if !keys.is_empty() {
-        let statement = sqlx::query(
-            "delete from item_assignment row
-             using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as gone (tenant, segment_id, type, item_id)
-             where row.tenant = gone.tenant and row.segment_id = gone.segment_id
-               and row.type = gone.type and row.item_id = gone.item_id",
-        );
-        let statement = statement.bind(&keys.segment.tenant).bind(&keys.segment.segment_id);
-        connection.execute(statement.bind(&keys.kind).bind(&keys.item_id)).await?;
     }
     Ok(())
 }
@@ -117,51 +96,4 @@ fn bind_segments<'q>(
         .bind(&rows.search)
         .bind(&rows.texts)
         .bind(&rows.doc)
-}
-
-const INSERT_ITEMS: &str = "
-    insert into item_assignment (partition, tenant, segment_id, type, item_id, log_offset, incarnation, version, created_at,
-        modified_at, mixins, metadata_mixins, search)
-    select $1, tenant, segment_id, type, item_id, log_offset, incarnation, version, created_at, modified_at,
-        mixins::json, metadata_mixins::json, search::jsonb
-    from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[],
-        $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[])
-        as new (tenant, segment_id, type, item_id, log_offset, incarnation, version, created_at, modified_at,
-            mixins, metadata_mixins, search)
-    on conflict on constraint item_assignment_pkey do update set
-        log_offset = excluded.log_offset, incarnation = excluded.incarnation, version = excluded.version,
-        created_at = excluded.created_at, modified_at = excluded.modified_at, mixins = excluded.mixins,
-        metadata_mixins = excluded.metadata_mixins, search = excluded.search";
-
-const UPDATE_ITEMS: &str = "
-    update item_assignment row set
-        partition = $1, log_offset = new.log_offset, version = new.version, created_at = new.created_at,
-        modified_at = new.modified_at, mixins = new.mixins::json, metadata_mixins = new.metadata_mixins::json,
-        search = new.search::jsonb
-    from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[],
-        $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[])
-        as new (tenant, segment_id, type, item_id, log_offset, incarnation, version, created_at, modified_at,
-            mixins, metadata_mixins, search)
-    where row.tenant = new.tenant and row.segment_id = new.segment_id
-      and row.type = new.type and row.item_id = new.item_id";
-
-fn bind_items<'q>(
-    statement: &'static str,
-    partition: i16,
-    rows: &'q ItemRows,
-) -> Query<'q, Postgres, sqlx::postgres::PgArguments> {
-    sqlx::query(statement)
-        .bind(partition)
-        .bind(&rows.key.segment.tenant)
-        .bind(&rows.key.segment.segment_id)
-        .bind(&rows.key.kind)
-        .bind(&rows.key.item_id)
-        .bind(&rows.log_offset)
-        .bind(&rows.incarnation)
-        .bind(&rows.stamp.version)
-        .bind(&rows.stamp.created_at)
-        .bind(&rows.stamp.modified_at)
-        .bind(&rows.mixins)
-        .bind(&rows.metadata_mixins)
-        .bind(&rows.search)
 }

@@ -38,8 +38,8 @@ impl SegmentColumns {
     }
 }
 
-/// For `item_assignment.search`: the mixins of the row and of its metadata, or nothing if it has neither.
-pub fn item_search(mixins: Option<&Mixins>, metadata_mixins: Option<&Mixins>) -> Option<Value> {
+/// For the `search` of an assignment: the mixins of the row and of its metadata, or nothing if it has neither.
+pub fn assignment_search(mixins: Option<&Mixins>, metadata_mixins: Option<&Mixins>) -> Option<Value> {
     let search = free_form(mixins, metadata_mixins);
     (!search.is_empty()).then_some(Value::Object(search))
 }

@@ -1,12 +1,14 @@
 //! What a path of `q` or `sort` means: the whitelist of fields, and where their values are found in the views.
 
-/// What is filtered. Its SQL calls the row of `segment` `s`, the row of `item_assignment` `i`.
+/// What is filtered. Its SQL calls the row of `segment` `s`, the row of an assignment `a`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// Segments.
     Segment,
     /// Assignments of products and categories.
     Item,
+    /// Assignments of customers.
+    Customer,
 }
 
 impl Resource {
@@ -14,15 +16,16 @@ impl Resource {
     pub(super) fn key(self) -> &'static [&'static str] {
         match self {
             Self::Segment => &["s.segment_id"],
-            Self::Item => &["i.segment_id", "i.type", "i.item_id"],
+            Self::Item => &["a.segment_id", "a.type", "a.item_id"],
+            Self::Customer => &["a.segment_id", "a.customer_id", "a.legal_entity_id"],
         }
     }
 
-    /// The column with the free-form members, null in item rows that have none.
+    /// The column with the free-form members, null in assignments that have none.
     pub(super) fn search(self) -> &'static str {
         match self {
             Self::Segment => "s.search",
-            Self::Item => "i.search",
+            Self::Item | Self::Customer => "a.search",
         }
     }
 
@@ -45,6 +48,15 @@ impl Resource {
             Self::Item => {
                 &["segmentId", "type", "item", "mixins", "metadata", "metadataCreatedAt", "metadataModifiedAt"]
             }
+            Self::Customer => &[
+                "customer",
+                "legalEntity",
+                "assignmentType",
+                "mixins",
+                "metadata",
+                "metadataCreatedAt",
+                "metadataModifiedAt",
+            ],
         }
     }
 }
@@ -54,6 +66,10 @@ impl Resource {
 pub(super) enum Target {
     /// A text column, never null.
     Text(&'static str),
+    /// A text column, empty where the value is absent.
+    TextOrEmpty(&'static str),
+    /// An object that is there where a text column is not empty.
+    PresentWith(&'static str),
     /// A bigint column, never null.
     Integer(&'static str),
     /// A timestamptz column.
@@ -93,6 +109,7 @@ pub(super) fn resolve(resource: Resource, path: &[String]) -> Target {
     match resource {
         Resource::Segment => segment_field(&words),
         Resource::Item => item_field(&words),
+        Resource::Customer => customer_field(&words),
     }
 }
 
@@ -119,13 +136,31 @@ fn segment_field(path: &[&str]) -> Target {
 
 fn item_field(path: &[&str]) -> Target {
     match path {
-        ["segmentId"] => Target::Text("i.segment_id"),
-        ["type"] => Target::Text("i.type"),
+        ["segmentId"] => Target::Text("a.segment_id"),
+        ["type"] => Target::Text("a.type"),
         ["item"] => Target::Present,
-        ["item", "id"] => Target::Text("i.item_id"),
-        ["metadata", "version"] => Target::Integer("i.version"),
-        ["metadata", "createdAt"] | ["metadataCreatedAt"] => instant("i.created_at"),
-        ["metadata", "modifiedAt"] | ["metadataModifiedAt"] => instant("i.modified_at"),
+        ["item", "id"] => Target::Text("a.item_id"),
+        _ => assignment_field(path),
+    }
+}
+
+/// Names of customers and legal entities are not known here, so these fields are absent.
+fn customer_field(path: &[&str]) -> Target {
+    match path {
+        ["customer"] => Target::Present,
+        ["customer", "id"] => Target::Text("a.customer_id"),
+        ["legalEntity"] => Target::PresentWith("a.legal_entity_id"),
+        ["legalEntity", "id"] => Target::TextOrEmpty("a.legal_entity_id"),
+        ["assignmentType"] => Target::Text("a.assignment_type"),
+        _ => assignment_field(path),
+    }
+}
+
+fn assignment_field(path: &[&str]) -> Target {
+    match path {
+        ["metadata", "version"] => Target::Integer("a.version"),
+        ["metadata", "createdAt"] | ["metadataCreatedAt"] => instant("a.created_at"),
+        ["metadata", "modifiedAt"] | ["metadataModifiedAt"] => instant("a.modified_at"),
         _ => common_field(path),
     }
 }

@@ -26,7 +26,7 @@ impl Fields {
         }
         let always = match resource {
             Resource::Segment => Some("id"),
-            Resource::Item => None,
+            Resource::Item | Resource::Customer => None,
         };
         let mut selection = Selection::default();
         for path in paths.into_iter().chain(always) {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_forced_into_item_rows() {
+    fn nothing_is_forced_into_rows_of_assignments() {
         let mut row = json!({ "segmentId": "g1", "item": { "id": "p1" }, "type": "PRODUCT" });
         Fields::parse("item.id", Resource::Item).apply(&mut row);
         assert_eq!(row, json!({ "item": { "id": "p1" } }));

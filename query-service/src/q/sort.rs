@@ -63,14 +63,17 @@ impl Sort {
         sql.push(" order by ");
         for Key { target, descending } in &self.keys {
             match target {
-                Target::Text(column) | Target::Integer(column) => push_column(sql, column, *descending, false),
+                // Empty comes before every other text, as missing values do.
+                Target::Text(column) | Target::TextOrEmpty(column) | Target::Integer(column) => {
+                    push_column(sql, column, *descending, false);
+                }
                 Target::Instant { column, nullable } => push_column(sql, column, *descending, *nullable),
                 Target::Localized { member, language } => {
                     push_translation(sql, *member, language.as_deref().unwrap_or_default(), *descending);
                 }
                 Target::Json(path) => push_free_form(sql, self.resource, path, *descending),
-                // The same for all rows.
-                Target::Validity | Target::Present | Target::Absent => {}
+                // No order among objects, nor where nothing is.
+                Target::Validity | Target::Present | Target::PresentWith(_) | Target::Absent => {}
             }
         }
         // A column that is sorted by already costs nothing when it is named again.

@@ -1,6 +1,6 @@
 //! A query as SQL. Everything that comes from the client is bound; only whitelisted column names and fixed SQL are written.
 //!
-//! Each clause becomes a condition that an index can serve (`migrations/0001_views.sql`); where the index only finds
+//! Each clause becomes a condition that an index can serve (`migrations`); where the index only finds
 //! candidates, an exact condition follows. A new kind of column: add its [`Target`] and a file beside `column`.
 
 mod column;
@@ -18,7 +18,7 @@ use super::{
     field::{self, Target},
 };
 
-/// Appends ` and <condition>` for every clause. The statement calls the row of `segment` `s`, that of `item_assignment` `i`.
+/// Appends ` and <condition>` for every clause. The statement calls the row of `segment` `s`, that of an assignment `a`.
 pub fn push_filter(sql: &mut QueryBuilder<Postgres>, resource: Resource, query: &Query) {
     let mut written = HashSet::new();
     for clause in &query.clauses {
@@ -34,6 +34,8 @@ pub fn push_filter(sql: &mut QueryBuilder<Postgres>, resource: Resource, query: 
 fn push_condition(sql: &mut QueryBuilder<Postgres>, resource: Resource, target: &Target, test: &Test) {
     match target {
         Target::Text(column) => column::push_text(sql, column, test),
+        Target::TextOrEmpty(column) => column::push_text_or_empty(sql, column, test),
+        Target::PresentWith(column) => column::push_present_with(sql, column, test),
         Target::Integer(column) => column::push_integer(sql, column, test),
         Target::Instant { column, .. } => column::push_instant(sql, column, test),
         Target::Validity => column::push_any_of_two(sql, ["s.valid_from", "s.valid_to"], test),

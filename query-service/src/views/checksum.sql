@@ -6,6 +6,9 @@ union all
 select 'item_assignment', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
 from live_item_assignment row
 union all
+select 'customer_assignment', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
+from live_customer_assignment row
+union all
 select 'projection', count(*), coalesce(sum(hashtextextended((partition, next_offset, acceptance::text)::text, 0)::numeric), 0)::text
 from projection
 order by name

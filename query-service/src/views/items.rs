@@ -1,27 +1,18 @@
 //! Reads of item assignments.
 
 use shared::ids::{ItemRef, SegmentId, Tenant};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use super::{Page, PageOf, select_page};
+use super::{Page, PageOf, Tagged, Visible, doc::assignment_doc, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
-
-/// An assignment as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ItemRow {
-    /// The row, JSON.
-    pub doc: String,
-    /// Tells one life of the assignment from the next.
-    pub incarnation: String,
-    /// `metadata.version`.
-    pub version: i64,
-}
 
 /// Which assignments are wanted.
 #[derive(Debug)]
 pub struct Wanted<'a> {
     /// Whose.
     pub tenant: &'a Tenant,
+    /// Those of segments that the caller may see.
+    pub visible: &'a Visible,
     /// Those of one segment only.
     pub segment_id: Option<&'a SegmentId>,
     /// Those of segments of one site only.
@@ -36,36 +27,35 @@ pub struct Wanted<'a> {
     pub page: Page,
 }
 
-/// The row as the API returns it. Absent members are left out.
-const DOC: &str = r#"'{"segmentId":' || to_json(i.segment_id) || ',"item":{"id":' || to_json(i.item_id) || '},"type":"' || i.type
-    || '"' || coalesce(',"mixins":' || i.mixins, '') || ',"metadata":{"version":' || i.version
-    || ',"createdAt":"' || to_char(i.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-    || '","modifiedAt":"' || to_char(i.modified_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-    || '"' || coalesce(',"mixins":' || i.metadata_mixins, '') || '}}'"#;
+const DOC: &str = assignment_doc!(
+    r#"'{"segmentId":' || to_json(a.segment_id) || ',"item":{"id":' || to_json(a.item_id) || '},"type":"' || a.type || '"'"#
+);
 
-/// One assignment.
+/// One assignment, if its segment is visible.
 ///
 /// # Errors
 /// When the database cannot answer; likewise below.
 pub async fn get(
     pool: &PgPool,
     tenant: &Tenant,
+    visible: &Visible,
     segment_id: &SegmentId,
     item: &ItemRef,
-) -> Result<Option<ItemRow>, sqlx::Error> {
+) -> Result<Option<Tagged>, sqlx::Error> {
     let mut sql = QueryBuilder::new("select ");
-    sql.push(DOC).push(" as doc, i.incarnation, i.version from live_item_assignment i where i.tenant = ");
-    sql.push_bind(tenant.as_str()).push(" and i.type = ").push_bind(item.kind.as_str()).push(" and i.item_id = ");
-    sql.push_bind(item.id.as_str()).push(" and i.segment_id = ").push_bind(segment_id.as_str());
+    sql.push(DOC).push(" as doc, a.incarnation, a.version from live_item_assignment a where a.tenant = ");
+    sql.push_bind(tenant.as_str()).push(" and a.type = ").push_bind(item.kind.as_str()).push(" and a.item_id = ");
+    sql.push_bind(item.id.as_str()).push(" and a.segment_id = ").push_bind(segment_id.as_str());
+    push_visible(&mut sql, tenant, visible, Some(segment_id), |_| {});
     sql.build_query_as().fetch_optional(pool).await
 }
 
 /// A page of assignments, JSON.
 pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
-        sql.push(" from live_item_assignment i where i.tenant = ").push_bind(wanted.tenant.as_str());
+        sql.push(" from live_item_assignment a where a.tenant = ").push_bind(wanted.tenant.as_str());
         if let Some(segment_id) = wanted.segment_id {
-            sql.push(" and i.segment_id = ").push_bind(segment_id.as_str());
+            sql.push(" and a.segment_id = ").push_bind(segment_id.as_str());
         }
         push_segment_condition(sql, wanted);
         push_filter(sql, Resource::Item, wanted.query);
@@ -74,15 +64,38 @@ pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, 
 }
 
 fn push_segment_condition(sql: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>) {
-    if wanted.site_code.is_none() && !wanted.only_active {
-        return;
+    let push_kind = |sql: &mut QueryBuilder<Postgres>| {
+        if let Some(site_code) = wanted.site_code {
+            sql.push(" and s.site_code = ").push_bind(site_code);
+        }
+        if wanted.only_active {
+            sql.push(" and s.status = 'ACTIVE'");
+        }
+    };
+    match wanted.visible {
+        Visible::Of { .. } => push_visible(sql, wanted.tenant, wanted.visible, wanted.segment_id, push_kind),
+        Visible::Everything if wanted.site_code.is_some() || wanted.only_active => {
+            sql.push(" and exists (select from segment s where s.tenant = a.tenant and s.segment_id = a.segment_id");
+            push_kind(sql);
+            sql.push(")");
+        }
+        Visible::Everything => {}
     }
-    sql.push(" and exists (select from segment s where s.tenant = i.tenant and s.segment_id = i.segment_id");
-    if let Some(site_code) = wanted.site_code {
-        sql.push(" and s.site_code = ").push_bind(site_code);
+}
+
+/// Appends ` and <condition>`: the segment is visible to a customer, and what `push_kind` demands of it.
+fn push_visible(
+    sql: &mut QueryBuilder<Postgres>,
+    tenant: &Tenant,
+    visible: &Visible,
+    one: Option<&SegmentId>,
+    push_kind: impl FnOnce(&mut QueryBuilder<Postgres>),
+) {
+    if *visible != Visible::Everything {
+        sql.push(" and a.segment_id = any (array(select s.segment_id from segment s where s.tenant = ");
+        sql.push_bind(tenant.as_str());
+        visible.push_segment_condition(sql, tenant, one);
+        push_kind(sql);
+        sql.push("))");
     }
-    if wanted.only_active {
-        sql.push(" and s.status = 'ACTIVE'");
-    }
-    sql.push(")");
 }

@@ -1,6 +1,9 @@
 //! Which products belong to one of the given segments.
 
-use shared::ids::{ItemId, SegmentId, Tenant};
+use shared::{
+    Timestamp,
+    ids::{ItemId, SegmentId, Tenant},
+};
 use sqlx::PgPool;
 
 /// What is asked.
@@ -12,6 +15,8 @@ pub struct Question<'a> {
     pub segment_ids: &'a [SegmentId],
     /// The site.
     pub site_code: &'a str,
+    /// The time at which the segments must be valid, if they must.
+    pub valid_at: Option<Timestamp>,
     /// The products, each once.
     pub products: &'a [ItemId],
 }
@@ -26,6 +31,8 @@ pub async fn products(pool: &PgPool, question: &Question<'_>) -> Result<Vec<Stri
         "with live as materialized (
              select segment_id from segment
              where tenant = $1 and segment_id = any ($2) and site_code = $3 and status = 'ACTIVE'
+               and ($5::timestamptz is null
+                    or (coalesce(valid_from, '-infinity') <= $5 and coalesce(valid_to, 'infinity') >= $5))
          )
          select asked.item_id
          from unnest($4::text[]) with ordinality as asked (item_id, place)
@@ -39,6 +46,7 @@ pub async fn products(pool: &PgPool, question: &Question<'_>) -> Result<Vec<Stri
     .bind(texts(&mut question.segment_ids.iter().map(SegmentId::as_str)))
     .bind(question.site_code)
     .bind(texts(&mut question.products.iter().map(ItemId::as_str)))
+    .bind(question.valid_at.map(Timestamp::datetime))
     .fetch_all(pool)
     .await
 }

@@ -1,27 +1,18 @@
 //! Reads of segments.
 
 use shared::ids::{SegmentId, Tenant};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use super::{Page, PageOf, select_page};
+use super::{Page, PageOf, Tagged, Visible, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
-
-/// A segment as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct SegmentRow {
-    /// The document, JSON.
-    pub doc: String,
-    /// Tells one life of the id from the next.
-    pub incarnation: String,
-    /// `metadata.version`.
-    pub version: i64,
-}
 
 /// Which segments are wanted.
 #[derive(Debug)]
 pub struct Wanted<'a> {
     /// Whose.
     pub tenant: &'a Tenant,
+    /// What the caller may see.
+    pub visible: &'a Visible,
     /// The filter.
     pub query: &'a Query,
     /// The order.
@@ -30,22 +21,28 @@ pub struct Wanted<'a> {
     pub page: Page,
 }
 
-/// One segment.
+/// One segment, if it is visible.
 ///
 /// # Errors
 /// When the database cannot answer; likewise below.
-pub async fn get(pool: &PgPool, tenant: &Tenant, id: &SegmentId) -> Result<Option<SegmentRow>, sqlx::Error> {
-    sqlx::query_as("select doc::text as doc, incarnation, version from segment where tenant = $1 and segment_id = $2")
-        .bind(tenant.as_str())
-        .bind(id.as_str())
-        .fetch_optional(pool)
-        .await
+pub async fn get(
+    pool: &PgPool,
+    tenant: &Tenant,
+    visible: &Visible,
+    id: &SegmentId,
+) -> Result<Option<Tagged>, sqlx::Error> {
+    let mut sql =
+        QueryBuilder::new("select s.doc::text as doc, s.incarnation, s.version from segment s where s.tenant = ");
+    sql.push_bind(tenant.as_str()).push(" and s.segment_id = ").push_bind(id.as_str());
+    visible.push_segment_condition(&mut sql, tenant, Some(id));
+    sql.build_query_as().fetch_optional(pool).await
 }
 
 /// A page of documents, JSON.
 pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
         sql.push(" from segment s where s.tenant = ").push_bind(wanted.tenant.as_str());
+        wanted.visible.push_segment_condition(sql, wanted.tenant, None);
         push_filter(sql, Resource::Segment, wanted.query);
     };
     select_page(pool, "s.doc::text", push_from, wanted.sort, wanted.page, wanted.query.is_empty()).await

@@ -49,11 +49,20 @@ pub struct Answer {
 
 impl Api {
     pub async fn start() -> Self {
-        Self::with(None).await
+        Self::open(None, false).await
     }
 
     /// In one process with what acknowledges writes.
-    pub async fn with(acknowledged: Option<Acknowledged>) -> Self {
+    pub async fn with(acknowledged: Acknowledged) -> Self {
+        Self::open(Some(acknowledged), false).await
+    }
+
+    /// Where segments only count within their validity.
+    pub async fn strict() -> Self {
+        Self::open(None, true).await
+    }
+
+    async fn open(acknowledged: Option<Acknowledged>, enforce_validity: bool) -> Self {
         let (views, log) = (Views::empty().await, empty_log());
         let story = Story::begin(&log).await;
         let projection = Some(views.project(&log));
@@ -68,6 +77,7 @@ impl Api {
             acknowledged,
             clock: Arc::new(SystemClock),
             default_language: "en".to_owned(),
+            enforce_validity,
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -85,23 +95,39 @@ impl Api {
         self.views.reach(token).await;
     }
 
-    /// A token of tenant `acme` with these scopes; of a customer, if one is named.
-    pub fn token(&self, scopes: &str, customer_id: Option<&str>) -> String {
+    /// A token of tenant `acme` with these scopes; of a customer, if one is named: `id` or `id/legal entity`.
+    pub fn token(&self, scopes: &str, customer: Option<&str>) -> String {
+        let parts = customer.map(|name| name.split_once('/').map_or((name, None), |(id, entity)| (id, Some(entity))));
         let request = TokenRequest {
             grant_type: Some("client_credentials".to_owned()),
             client_id: Some("dev".to_owned()),
             client_secret: Some("dev".to_owned()),
             scope: Some(scopes.to_owned()),
-            customer_id: customer_id.map(str::to_owned),
-            legal_entity_id: None,
+            customer_id: parts.map(|(id, _)| id.to_owned()),
+            legal_entity_id: parts.and_then(|(_, entity)| entity).map(str::to_owned),
         };
         self.issuer.grant(&request).expect("a token").access_token
     }
 
     /// A request to `/customer-segment/{tenant}/segments{rest}`, authorised to read everything of the tenant.
     pub fn request(&self, method: Method, tenant: &str, rest: &str) -> RequestBuilder {
+        self.request_by(&self.token(&format!("{READ} tenant={tenant}"), None), method, tenant, rest)
+    }
+
+    /// The same with any token.
+    pub fn request_by(&self, token: &str, method: Method, tenant: &str, rest: &str) -> RequestBuilder {
         let url = format!("http://{}/customer-segment/{tenant}/segments{rest}", self.address);
-        self.client.request(method, url).bearer_auth(self.token(&format!("{READ} tenant={tenant}"), None))
+        self.client.request(method, url).bearer_auth(token)
+    }
+
+    /// A customer's reads of tenant `acme`, in which a total is asked for; named as in [`token`](Self::token).
+    pub fn own(&self, customer: &str, rest: &str) -> RequestBuilder {
+        self.request_by(&self.token(OWN, Some(customer)), Method::GET, "acme", rest).header("X-Total-Count", "true")
+    }
+
+    /// A customer's search of tenant `acme`.
+    pub fn own_search(&self, customer: &str, rest: &str, body: &Value) -> RequestBuilder {
+        self.request_by(&self.token(OWN, Some(customer)), Method::POST, "acme", rest).json(body)
     }
 
     pub fn get(&self, rest: &str) -> RequestBuilder {

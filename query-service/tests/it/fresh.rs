@@ -78,7 +78,7 @@ async fn tokens_that_nobody_issued_are_refused() {
 #[tokio::test]
 async fn a_read_without_token_waits_a_little_for_what_its_process_acknowledged() {
     let acknowledged = Acknowledged::default();
-    let mut api = Api::with(Some(acknowledged.clone())).await;
+    let mut api = Api::with(acknowledged.clone()).await;
     let tenant = Tenant::parse("acme").expect("a tenant");
     api.catch_up().await;
     for number in 0..20 {

@@ -2,12 +2,15 @@
 //! them; what the views then hold and answer is compared.
 
 mod api;
+mod customers;
 mod fresh;
 mod items;
 mod matching;
+mod own;
 mod plans;
 mod projecting;
 mod querying;
 mod reading;
 mod story;
 mod support;
+mod tenants;

@@ -1,13 +1,10 @@
 //! Match: the contract's cases M01 to M11, as far as products are assigned directly.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::ids::ItemType::{Category, Product};
 
-use crate::{
-    api::{Answer, Api, MANAGE, READ, Sent as _},
-    reading::bearer,
-};
+use crate::api::{Answer, Api, MANAGE, READ, Sent as _};
 
 async fn with_segments() -> Api {
     let mut api = Api::start().await;
@@ -26,7 +23,7 @@ async fn with_segments() -> Api {
 }
 
 async fn ask(api: &Api, scope: &str, body: &Value) -> Answer {
-    api.post("/match", body).headers(bearer(&api.token(scope, None))).answer().await
+    api.request_by(&api.token(scope, None), Method::POST, "acme", "/match").json(body).answer().await
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! At size, reads find their rows by an index: no read of a page, an item, a match or a count of few rows reads a table whole.
 //! The filters on segments are tested beside `q`.
 
+use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
     q::{Query, Resource, sort::Sort},
-    views::{self, Database, Page, items, matching, segments},
+    views::{self, Customer, Database, Page, Visible, Which, customers, items, matching, segments},
 };
-use shared::ids::{ItemId, ItemRef, ItemType, SegmentId, Tenant};
+use shared::ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, Tenant};
 use sqlx::PgPool;
 
 const FILL: &str = "
@@ -20,19 +21,35 @@ const FILL: &str = "
         now() + n * interval '1 second', now(), null, null,
         case when n % 4 = 0 then jsonb_build_object('mixins', jsonb_build_object('m', n % 5000)) end
     from generate_series(1, 100000) n, unnest(array['acme', 'beta']) tenant;
-    analyze segment, item_assignment";
+    insert into customer_assignment
+    select tenant, 's' || n % 998, 'c' || n % 20000, case when n % 3 = 0 then '' else 'le' || n % 3 end, 0, n, '00000000',
+        1, now() + n * interval '1 second', now(), 'MANUAL', null, null,
+        case when n % 4 = 0 then jsonb_build_object('mixins', jsonb_build_object('m', n % 5000)) end
+    from generate_series(1, 100000) n, unnest(array['acme', 'beta']) tenant;
+    analyze segment, item_assignment, customer_assignment";
 
 struct Tables {
     pool: PgPool,
     tenant: Tenant,
+    /// Lives as long as the tables are read.
+    _database: TestDatabase,
 }
 
 impl Tables {
-    /// How often either table was read whole. There is one connection, so its own statistics are all there is.
+    async fn filled() -> Self {
+        let database = local_parts::testing::database().await;
+        let one = Database { connections: 1, ..Database::at(database.url()) };
+        let pool = views::open(&one, Progress::new(1)).await.expect("the views open");
+        sqlx::raw_sql(FILL).execute(&pool).await.expect("filled");
+        Self { pool, tenant: Tenant::parse("acme").expect("a tenant"), _database: database }
+    }
+
+    /// How often one of the tables was read whole. There is one connection, so its own statistics are all there is.
     async fn whole_reads(&self) -> i64 {
         sqlx::query("select pg_stat_force_next_flush()").execute(&self.pool).await.expect("flushed");
         sqlx::query_scalar(
-            "select sum(seq_scan)::bigint from pg_stat_user_tables where relname in ('segment', 'item_assignment')",
+            "select sum(seq_scan)::bigint from pg_stat_user_tables
+             where relname in ('segment', 'item_assignment', 'customer_assignment')",
         )
         .fetch_one(&self.pool)
         .await
@@ -51,6 +68,7 @@ impl Tables {
         let segment_id = segment_id.map(|id| SegmentId::parse(id).expect("an id"));
         let wanted = items::Wanted {
             tenant: &self.tenant,
+            visible: &Visible::Everything,
             segment_id: segment_id.as_ref(),
             site_code,
             only_active,
@@ -65,11 +83,8 @@ impl Tables {
 
 #[tokio::test]
 async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
-    let database = local_parts::testing::database().await;
-    let one = Database { connections: 1, ..Database::at(database.url()) };
-    let pool = views::open(&one, Progress::new(1)).await.expect("the views open");
-    sqlx::raw_sql(FILL).execute(&pool).await.expect("filled");
-    let tables = Tables { pool: pool.clone(), tenant: Tenant::parse("acme").expect("a tenant") };
+    let tables = Tables::filled().await;
+    let pool = tables.pool.clone();
     let before = tables.whole_reads().await;
 
     for sort in ["", "metadata.createdAt:desc"] {
@@ -87,18 +102,91 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
 
     let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
     let (s7, tenant) = (SegmentId::parse("s7").expect("an id"), &tables.tenant);
-    assert!(items::get(&pool, tenant, &s7, &item).await.expect("an answer").is_some());
+    assert!(items::get(&pool, tenant, &Visible::Everything, &s7, &item).await.expect("an answer").is_some());
     let products: Vec<ItemId> = (1..=200).map(|n| ItemId::parse(&format!("i{n}")).expect("an id")).collect();
     let segment_ids: Vec<SegmentId> = (1..=500).map(|n| SegmentId::parse(&format!("s{n}")).expect("an id")).collect();
-    let question = matching::Question { tenant, segment_ids: &segment_ids, site_code: "site3", products: &products };
+    let question = matching::Question {
+        tenant,
+        segment_ids: &segment_ids,
+        site_code: "site3",
+        valid_at: None,
+        products: &products,
+    };
     assert!(!matching::products(&pool, &question).await.expect("an answer").is_empty());
     assert_eq!(tables.whole_reads().await, before, "single items and match");
 
     let (query, sort) = (Query::default(), Sort::parse("", Resource::Segment, "en").expect("the default"));
     for offset in [0, 6_000] {
         let page = Page { limit: 60, offset, count: false };
-        let wanted = segments::Wanted { tenant, query: &query, sort: &sort, page };
+        let wanted = segments::Wanted { tenant, visible: &Visible::Everything, query: &query, sort: &sort, page };
         assert_eq!(segments::list(&pool, &wanted).await.expect("an answer").rows.len(), 60);
     }
     assert_eq!(tables.whole_reads().await, before, "pages of segments");
+}
+
+/// A customer of five segments, one of them active, for two legal entities and for themselves.
+fn customer(legal_entity_id: Option<&str>) -> Customer {
+    Customer {
+        id: "c7".to_owned(),
+        legal_entity_id: legal_entity_id.map(str::to_owned),
+        legal_entities: vec!["le9".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
+    let tables = Tables::filled().await;
+    let (pool, tenant) = (&tables.pool, &tables.tenant);
+    let segment_id = SegmentId::parse("s7").expect("an id");
+    let before = tables.whole_reads().await;
+    for visible in [Visible::Everything, Visible::Of { customer: customer(Some("le1")), which: Which::Any }] {
+        for (q, text) in [("", ""), ("", "metadata.createdAt:desc"), ("customer.id:c7", ""), ("legalEntity.id:le1", "")]
+        {
+            let (query, sort) = (Query::parse(q).expect(q), Sort::parse(text, Resource::Customer, "en").expect(text));
+            let page = Page { limit: 60, offset: 0, count: true };
+            let wanted = customers::Wanted {
+                tenant,
+                segment_id: &segment_id,
+                visible: &visible,
+                query: &query,
+                sort: &sort,
+                page,
+            };
+            assert!(customers::list(pool, &wanted).await.expect("an answer").total.is_some());
+        }
+    }
+    for legal_entity in [None, Some(LegalEntityId::parse("le1").expect("an id"))] {
+        let customer = CustomerRef { id: CustomerId::parse("c7").expect("an id"), legal_entity };
+        customers::get(pool, tenant, &segment_id, &customer).await.expect("an answer");
+    }
+    assert_eq!(tables.whole_reads().await, before, "lists of customers, and single ones");
+
+    let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
+    for (legal_entity_id, which) in [(None, Which::Any), (None, Which::Active), (Some("le1"), Which::Active)] {
+        let visible = Visible::Of { customer: customer(legal_entity_id), which };
+        segments::get(pool, tenant, &visible, &segment_id).await.expect("an answer");
+        items::get(pool, tenant, &visible, &segment_id, &item).await.expect("an answer");
+        for (q, count, rows) in
+            [("", false, 5), ("", true, 5), ("status:ACTIVE", true, 1), ("metadata.version:1", true, 5)]
+        {
+            let (query, page) = (Query::parse(q).expect(q), Page { limit: 60, offset: 0, count });
+            let sort = Sort::parse("", Resource::Segment, "en").expect("the default");
+            let wanted = segments::Wanted { tenant, visible: &visible, query: &query, sort: &sort, page };
+            let found = segments::list(pool, &wanted).await.expect("an answer");
+            assert!(which != Which::Any || found.rows.len() == rows, "{q}");
+            let sort = Sort::parse("", Resource::Item, "en").expect("the default");
+            let wanted = items::Wanted {
+                tenant,
+                visible: &visible,
+                segment_id: None,
+                site_code: None,
+                only_active: false,
+                query: &Query::default(),
+                sort: &sort,
+                page,
+            };
+            items::list(pool, &wanted).await.expect("an answer");
+        }
+    }
+    assert_eq!(tables.whole_reads().await, before, "what a customer sees");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::{prelude::*, test_runner::TestRunner};
 use query_service::{
     projector::{Options, State},
-    views::segments,
+    views::{Visible, segments},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -31,7 +31,7 @@ async fn a_created_segment_can_be_read_as_it_was_created() {
     views.reach(&token).await;
 
     let (tenant, id) = (Tenant::parse("acme").expect("a tenant"), SegmentId::parse("g1").expect("an id"));
-    let row = segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
+    let row = segments::get(&views.pool, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
     let document: Value = serde_json::from_str(&row.doc).expect("JSON");
     assert_eq!(document["name"], json!({ "en": "Golden Segment" }));
     assert_eq!(document["metadata"]["version"], json!(1));
@@ -47,6 +47,8 @@ enum Step {
     Delete(u8),
     Assign(u8, u8, bool),
     Unassign(u8),
+    Join(u8, u8),
+    Leave(u8),
     Announce,
 }
 
@@ -57,7 +59,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (segment.clone(), any::<u8>()).prop_map(|(segment, salt)| Step::Patch(segment, salt)),
         1 => segment.clone().prop_map(Step::Delete),
         6 => (segment.clone(), 0..4_u8, any::<bool>()).prop_map(|(segment, item, with)| Step::Assign(segment, item, with)),
-        2 => segment.prop_map(Step::Unassign),
+        2 => segment.clone().prop_map(Step::Unassign),
+        6 => (segment.clone(), 0..4_u8).prop_map(|(segment, customer)| Step::Join(segment, customer)),
+        2 => segment.prop_map(Step::Leave),
         1 => Just(Step::Announce),
     ];
     prop::collection::vec(step, 1..80)
@@ -107,6 +111,20 @@ async fn tell(story: &mut Story, step: Step) {
             let (tenant, id) = name(segment);
             if let Some(item) = story.items_of(tenant, &id).and_then(|items| items.first().cloned()) {
                 story.unassign(tenant, &id, item.kind, item.id.as_str()).await;
+            }
+        }
+        Step::Join(segment, customer) => {
+            let (tenant, id) = name(segment);
+            if story.customers_of(tenant, &id).is_some() {
+                let one = ["c1", "c1/le1", "c1/le2", "c2"][usize::from(customer) % 4];
+                let mixins = (customer % 2 == 0).then(|| json!({ "n": customer }));
+                story.join(tenant, &id, &[one, "c3/le1"], mixins).await;
+            }
+        }
+        Step::Leave(segment) => {
+            let (tenant, id) = name(segment);
+            if let Some(customer) = story.customers_of(tenant, &id).and_then(|customers| customers.first().cloned()) {
+                story.leave(tenant, &id, &customer).await;
             }
         }
         Step::Announce => story.announce().await,
@@ -160,8 +178,12 @@ async fn crashes_and_lost_connections_neither_lose_nor_repeat_anything() {
             [views.project(&log), views.project_with(&log, Options { batch_records: 3, ..Options::default() })];
         for step in 0..12_u8 {
             let salt = round.wrapping_mul(31).wrapping_add(step);
-            let kind = [Step::Put(salt % 6, salt), Step::Assign(salt % 6, salt % 4, true), Step::Patch(salt % 6, salt)];
-            tell(&mut story, kind[usize::from(step) % 3].clone()).await;
+            let (segment, other) = (salt % 6, salt % 4);
+            let kinds = [Step::Put(segment, salt), Step::Assign(segment, other, true), Step::Join(segment, other)];
+            tell(&mut story, kinds[usize::from(step) % 3].clone()).await;
+            if step % 3 == 2 {
+                tell(&mut story, Step::Patch(segment, salt)).await;
+            }
             if salt % 23 == 0 {
                 tell(&mut story, Step::Delete(salt % 6)).await;
             }
@@ -222,10 +244,13 @@ async fn a_deleted_segment_takes_its_assignments_along_and_its_id_can_live_again
     story.put("acme", "g1", body.clone()).await;
     story.put("acme", "g1", body.clone()).await;
     story.assign("acme", "g1", ItemType::Product, &["p1", "p2"], None).await;
+    story.join("acme", "g1", &["c1", "c1/le1"], None).await;
     views.catch_up(&story).await;
     assert_eq!(views.count("select count(*) from live_item_assignment").await, 2);
+    assert_eq!(views.count("select count(*) from live_customer_assignment").await, 2);
     let (tenant, id) = (Tenant::parse("acme").expect("a tenant"), SegmentId::parse("g1").expect("an id"));
-    let before = segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
+    let before =
+        segments::get(&views.pool, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
 
     story.delete("acme", "g1").await;
     views.catch_up(&story).await;
@@ -233,29 +258,34 @@ async fn a_deleted_segment_takes_its_assignments_along_and_its_id_can_live_again
 
     story.put("acme", "g1", body).await;
     views.catch_up(&story).await;
-    let after = segments::get(&views.pool, &tenant, &id).await.expect("an answer").expect("a row");
+    let after =
+        segments::get(&views.pool, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
     assert_eq!((before.version, after.version), (2, 1));
     assert_ne!(before.incarnation, after.incarnation);
     assert_eq!(views.count("select count(*) from item_assignment").await, 0);
+    assert_eq!(views.count("select count(*) from customer_assignment").await, 0);
 }
 
 #[tokio::test]
 async fn many_assignments_of_a_deleted_segment_vanish_at_once_and_are_removed_later() {
     let (views, log) = (Views::empty().await, empty_log());
-    let _projection = views.project_with(&log, Options { bury_from: 3, ..Options::default() });
+    let _projection = views.project_with(&log, Options { bury_from: 4, ..Options::default() });
     let mut story = Story::begin(&log).await;
     story.put("acme", "g1", json!({ "name": { "en": "Gold" } })).await;
-    story.assign("acme", "g1", ItemType::Product, &["p1", "p2", "p3"], None).await;
+    story.assign("acme", "g1", ItemType::Product, &["p1", "p2"], None).await;
+    story.join("acme", "g1", &["c1", "c2"], None).await;
     views.catch_up(&story).await;
 
     story.delete("acme", "g1").await;
     story.put("acme", "g1", json!({ "name": { "en": "again" } })).await;
     story.assign("acme", "g1", ItemType::Product, &["p2"], None).await;
+    story.join("acme", "g1", &["c2"], None).await;
     views.catch_up(&story).await;
     assert_eq!(views.summary().await, story.summary());
 
     eventually("the dead rows are removed", async || views.count("select count(*) from buried").await == 0).await;
     assert_eq!(views.count("select count(*) from item_assignment").await, 1);
+    assert_eq!(views.count("select count(*) from customer_assignment").await, 1);
     assert_eq!(views.summary().await, story.summary());
 }
 
@@ -316,12 +346,13 @@ async fn views_that_were_dropped_come_back_equal() {
     for number in 0..50_u8 {
         tell(&mut story, Step::Put(number % 6, number)).await;
         tell(&mut story, Step::Assign(number % 6, number % 4, true)).await;
+        tell(&mut story, Step::Join(number % 6, number % 4)).await;
     }
     let projection = views.project(&log);
     views.catch_up(&story).await;
     projection.stop().await;
     let before = views.checksum().await;
-    assert_eq!(before.len(), 3);
+    assert_eq!(before.len(), 4);
 
     sqlx::query("drop schema v1 cascade").execute(&views.pool).await.expect("dropped");
     views.pool = support::open(views.url(), views.progress.clone()).await;
@@ -382,10 +413,10 @@ async fn empty_views_are_filled_without_some_indexes_which_come_back_as_they_wer
         .put_all("acme", (0..2_000).map(|n| (format!("s{n}"), json!({ "name": { "en": "n" }, "mixins": { "n": n } }))))
         .await;
     let before = definitions(&views).await;
-    assert!(before.iter().filter(|definition| definition.contains("USING gin")).count() == 3, "{before:?}");
+    assert!(before.iter().filter(|definition| definition.contains("USING gin")).count() == 4, "{before:?}");
 
     let projection = views.project_with(&log, Options { bulk_from: 1_000, ..Options::default() });
-    eventually("the indexes are gone", async || definitions(&views).await.len() == before.len() - 3).await;
+    eventually("the indexes are gone", async || definitions(&views).await.len() == before.len() - 4).await;
     assert!(!projection.health.check().ready);
     eventually("ready", async || projection.health.check().ready).await;
     assert_eq!(definitions(&views).await, before);

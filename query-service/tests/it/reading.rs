@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::api::{Api, MANAGE, OWN, READ, Sent as _};
+use crate::api::{Api, Sent as _};
 
 fn golden() -> Value {
     json!({
@@ -201,42 +201,4 @@ async fn a_client_that_has_the_document_is_told_so() {
     assert_eq!(changed.header("ETag"), Some(&*tag.replace(".1\"", ".2\"")));
     assert_eq!(api.get("/g1").header("If-None-Match", "g1").answer().await.status, StatusCode::BAD_REQUEST);
     assert_eq!(api.get("/nope").header("If-None-Match", "*").answer().await.status, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn a05_a09_o07_o08_scopes_decide_what_is_seen() {
-    let mut api = Api::start().await;
-    api.story.put("acme", "g1", golden()).await;
-    api.catch_up().await;
-    let as_caller = async |method: Method, rest: &str, scopes: &str, customer: Option<&str>| {
-        api.request(method, "acme", rest)
-            .header("X-Total-Count", "true")
-            .headers(bearer(&api.token(scopes, customer)))
-            .answer()
-            .await
-    };
-    assert_eq!(as_caller(Method::GET, "", MANAGE, None).await.status, StatusCode::FORBIDDEN, "A05");
-    for (scopes, customer) in [(OWN, Some("c1")), (OWN, None)] {
-        let list = as_caller(Method::GET, "", scopes, customer).await;
-        assert_eq!((list.status, list.body.clone()), (StatusCode::OK, json!([])), "O07");
-        assert_eq!(list.header("X-Total-Count"), Some("0"), "O07");
-        assert_eq!(as_caller(Method::POST, "/search", scopes, customer).await.body, json!([]), "O07");
-        assert_eq!(as_caller(Method::GET, "/items", scopes, customer).await.body, json!([]), "O07");
-        assert_eq!(as_caller(Method::GET, "/g1", scopes, customer).await.status, StatusCode::NOT_FOUND, "O07");
-        assert_eq!(as_caller(Method::GET, "?q=status:", scopes, customer).await.status, StatusCode::BAD_REQUEST);
-        let filtered = as_caller(Method::GET, "?customerId=c1", scopes, customer).await;
-        assert_eq!(filtered.status, StatusCode::FORBIDDEN, "A09");
-        assert_eq!(as_caller(Method::GET, "?customerId=", scopes, customer).await.body, json!([]), "A09");
-    }
-    let both = as_caller(Method::GET, "", &format!("{READ} {OWN}"), None).await;
-    assert_eq!(both.ids(), ["g1"]);
-    let nobody = as_caller(Method::GET, "?customerId=c1", READ, None).await;
-    assert_eq!((nobody.body.clone(), nobody.header("X-Total-Count")), (json!([]), Some("0")), "O08");
-    assert_eq!(as_caller(Method::GET, "?customerId=", READ, None).await.ids(), ["g1"], "O08");
-}
-
-/// Replaces the token of a request.
-pub fn bearer(token: &str) -> reqwest::header::HeaderMap {
-    let value = format!("Bearer {token}").parse().expect("a header");
-    [(reqwest::header::AUTHORIZATION, value)].into_iter().collect()
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use shared::{
     Timestamp,
     consistency::Positions,
-    document::{Metadata, Mixins, Segment},
+    document::{AssignmentType, Metadata, Mixins, Segment},
     events::{
-        Actor, AssignmentCounts, CommandStamp, Envelope, Event, ItemAssigned, ItemUnassigned, SegmentCreated,
-        SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
+        Actor, AssignmentCounts, CommandStamp, CustomerAssigned, CustomerUnassigned, Envelope, Event, ItemAssigned,
+        ItemUnassigned, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
     },
-    ids::{ItemId, ItemRef, ItemType, SegmentId, SegmentKey, Tenant},
+    ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, SegmentKey, Tenant},
     log::{
         Acceptance, EventLog, NewRecord, Partition, Record, WriterName,
         memory::{MemLog, MemWriter},
@@ -36,6 +36,7 @@ pub struct Story {
 struct Known {
     metadata: Metadata,
     items: BTreeMap<ItemRef, Metadata>,
+    customers: BTreeMap<CustomerRef, Metadata>,
 }
 
 impl Story {
@@ -98,7 +99,10 @@ impl Story {
             segment_id: segment_id(id),
             force: true,
             last_version: known.metadata.version,
-            assignment_counts: AssignmentCounts { items: known.items.len() as u64, customers: 0 },
+            assignment_counts: AssignmentCounts {
+                items: known.items.len() as u64,
+                customers: known.customers.len() as u64,
+            },
         });
         self.tell(tenant, vec![event]).await
     }
@@ -131,6 +135,27 @@ impl Story {
         self.tell(tenant, vec![event]).await
     }
 
+    /// Assigns customers, each `id` or `id/legal entity`, or replaces their assignments.
+    pub async fn join(&mut self, tenant: &str, id: &str, customers: &[&str], mixins: Option<Value>) -> Positions {
+        let key = key(tenant, id);
+        let events = customers.iter().map(|name| self.join_event(&key, customer(name), mixins.clone())).collect();
+        self.tell(tenant, events).await
+    }
+
+    /// Removes the assignment of a customer, named as in [`join`](Self::join).
+    pub async fn leave(&mut self, tenant: &str, id: &str, name: &str) -> Positions {
+        let known = self.known.get_mut(&key(tenant, id)).expect("the segment exists");
+        let customer = customer(name);
+        let metadata = known.customers.remove(&customer).expect("the assignment exists");
+        let event = Event::CustomerUnassigned(CustomerUnassigned {
+            segment_id: segment_id(id),
+            customer_ref: customer.id,
+            legal_entity_id: customer.legal_entity,
+            last_version: metadata.version,
+        });
+        self.tell(tenant, vec![event]).await
+    }
+
     /// A record that nobody could have written: its chain does not fit.
     pub async fn forge(&mut self, tenant: &str, id: &str) -> Partition {
         let key = key(tenant, id);
@@ -144,13 +169,17 @@ impl Story {
         partition
     }
 
-    /// What the views must hold: `tenant/segment version` and `tenant/segment TYPE item version`, sorted.
+    /// What the views must hold: `tenant/segment version`, `tenant/segment TYPE item version` and
+    /// `tenant/segment customer/entity version`, sorted.
     pub fn summary(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (key, known) in &self.known {
             lines.push(format!("{key} {}", known.metadata.version));
             let items = known.items.iter();
             lines.extend(items.map(|(item, metadata)| format!("{key} {} {} {}", item.kind, item.id, metadata.version)));
+            let customers = known.customers.iter();
+            lines
+                .extend(customers.map(|(customer, metadata)| format!("{key} {} {}", name(customer), metadata.version)));
         }
         lines.sort();
         lines
@@ -159,6 +188,12 @@ impl Story {
     /// The items that are assigned, if the segment exists.
     pub fn items_of(&self, tenant: &str, id: &str) -> Option<Vec<ItemRef>> {
         self.known.get(&key(tenant, id)).map(|known| known.items.keys().cloned().collect())
+    }
+
+    /// The customers that are assigned, named as in [`join`](Self::join), if the segment exists.
+    pub fn customers_of(&self, tenant: &str, id: &str) -> Option<Vec<String>> {
+        let named = |customer: &CustomerRef| name(customer).trim_end_matches('/').to_owned();
+        self.known.get(&key(tenant, id)).map(|known| known.customers.keys().map(named).collect())
     }
 
     /// Where everything about a segment lies.
@@ -190,8 +225,8 @@ impl Story {
         members.insert("id".to_owned(), json!(key.id));
         members.insert("metadata".to_owned(), json!(metadata));
         let segment: Segment = serde_json::from_value(document).expect("a segment");
-        let items = self.known.remove(key).map(|known| known.items).unwrap_or_default();
-        self.known.insert(key.clone(), Known { metadata, items });
+        let (items, customers) = self.known.remove(key).map(|known| (known.items, known.customers)).unwrap_or_default();
+        self.known.insert(key.clone(), Known { metadata, items, customers });
         match previous {
             None => Event::SegmentCreated(SegmentCreated { segment }),
             Some(previous) => Event::SegmentReplaced(SegmentReplaced { segment, previous_version: previous.version }),
@@ -211,6 +246,23 @@ impl Story {
             item_type: kind,
             item_id: item.id,
             mixins,
+            metadata,
+            created,
+        })
+    }
+
+    fn join_event(&mut self, key: &SegmentKey, customer: CustomerRef, mixins: Option<Value>) -> Event {
+        self.now += 1;
+        let now = Timestamp::from_unix_millis(self.now);
+        let known = self.known.get_mut(key).expect("the segment exists");
+        let metadata = next_version(known.customers.get(&customer), now);
+        let created = known.customers.insert(customer.clone(), metadata.clone()).is_none();
+        Event::CustomerAssigned(CustomerAssigned {
+            segment_id: key.id.clone(),
+            customer_ref: customer.id,
+            legal_entity_id: customer.legal_entity,
+            assignment_type: AssignmentType::Manual,
+            mixins: mixins.map(|mixins| mixins.as_object().expect("an object").clone()),
             metadata,
             created,
         })
@@ -281,6 +333,20 @@ impl Story {
 fn next_version(previous: Option<&Metadata>, now: Timestamp) -> Metadata {
     let (version, created_at) = previous.map_or((1, now), |previous| (previous.version + 1, previous.created_at));
     Metadata { version, created_at, modified_at: now, mixins: None }
+}
+
+/// From `id` or `id/legal entity`.
+fn customer(name: &str) -> CustomerRef {
+    let (id, legal_entity) = name.split_once('/').map_or((name, None), |(id, entity)| (id, Some(entity)));
+    CustomerRef {
+        id: CustomerId::parse(id).expect("a customer id"),
+        legal_entity: legal_entity.map(|id| LegalEntityId::parse(id).expect("a legal entity id")),
+    }
+}
+
+/// `id/legal entity`, or `id/`.
+fn name(customer: &CustomerRef) -> String {
+    format!("{}/{}", customer.id, customer.legal_entity.as_ref().map_or("", LegalEntityId::as_str))
 }
 
 fn blake3_of(event: &Event) -> blake3::Hash {

@@ -67,7 +67,7 @@ impl Views {
 
     /// Forgets everything, as if the tables had just been made.
     pub async fn clear(&self) {
-        sqlx::query("truncate segment, item_assignment, buried, projection")
+        sqlx::query("truncate segment, item_assignment, customer_assignment, buried, projection")
             .execute(&self.pool)
             .await
             .expect("emptied");
@@ -80,7 +80,10 @@ impl Views {
         let mut lines: Vec<String> = sqlx::query_scalar(
             "select tenant || '/' || segment_id || ' ' || version from segment
              union all
-             select tenant || '/' || segment_id || ' ' || type || ' ' || item_id || ' ' || version from live_item_assignment",
+             select tenant || '/' || segment_id || ' ' || type || ' ' || item_id || ' ' || version from live_item_assignment
+             union all
+             select tenant || '/' || segment_id || ' ' || customer_id || '/' || legal_entity_id || ' ' || version
+             from live_customer_assignment",
         )
         .fetch_all(&self.pool)
         .await

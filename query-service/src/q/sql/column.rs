@@ -21,6 +21,32 @@ pub fn push_text(sql: &mut QueryBuilder<Postgres>, column: &'static str, test: &
     }
 }
 
+/// On a text that is empty where it is absent; no value is empty.
+pub fn push_text_or_empty(sql: &mut QueryBuilder<Postgres>, column: &'static str, test: &Test) {
+    match test {
+        Test::Missing | Test::Exists => push_present_with(sql, column, test),
+        Test::AnyOf(scalars) => {
+            let texts = scalars.iter().map(|scalar| scalar.text.clone());
+            push_any(sql, column, texts.filter(|text| !text.is_empty()).collect());
+        }
+        // Empty is no date.
+        Test::Within(_) => push_text(sql, column, test),
+        Test::Matches(_) => {
+            sql.push(column).push(" <> '' and ");
+            push_text(sql, column, test);
+        }
+    }
+}
+
+/// On an object that is there where a text is not empty.
+pub fn push_present_with(sql: &mut QueryBuilder<Postgres>, column: &'static str, test: &Test) {
+    match test {
+        Test::Missing => drop(sql.push(column).push(" = ''")),
+        Test::Exists => drop(sql.push(column).push(" <> ''")),
+        Test::AnyOf(_) | Test::Within(_) | Test::Matches(_) => push_constant(sql, false),
+    }
+}
+
 /// On a whole number that every row has.
 pub fn push_integer(sql: &mut QueryBuilder<Postgres>, column: &'static str, test: &Test) {
     match test {

@@ -6,22 +6,46 @@ use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgPool};
 
 use crate::q::{Query, Resource, columns, columns::SegmentColumns, sort::Sort, sql};
 
-/// An item row: its three keys, and what is free-form.
+/// An assignment: what names it, and a document whose mixins and metadata it has.
 #[derive(Debug, Clone)]
-pub struct ItemRow {
-    pub segment_id: String,
-    pub kind: &'static str,
-    pub item_id: String,
+pub struct Assignment {
+    pub target: Target,
     pub segment: Segment,
 }
 
-impl ItemRow {
+/// What names an assignment.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Segment, type and item.
+    Item(String, &'static str, String),
+    /// Customer and legal entity, empty for none.
+    Customer(String, String),
+}
+
+impl Assignment {
+    /// The id of the item or customer.
+    pub fn id(&self) -> &str {
+        match &self.target {
+            Target::Item(_, _, id) | Target::Customer(id, _) => id,
+        }
+    }
+
     /// The row as the API shows it.
     pub fn shown(&self) -> Value {
+        let mut row = match &self.target {
+            Target::Item(segment_id, kind, id) => {
+                json!({ "segmentId": segment_id, "type": kind, "item": { "id": id } })
+            }
+            Target::Customer(id, legal_entity_id) => {
+                let mut row = json!({ "customer": { "id": id }, "assignmentType": "MANUAL" });
+                if !legal_entity_id.is_empty() {
+                    row["legalEntity"] = json!({ "id": legal_entity_id });
+                }
+                row
+            }
+        };
         let segment = serde_json::to_value(&self.segment).expect("a document");
-        let mut row = json!({
-            "segmentId": self.segment_id, "type": self.kind, "item": { "id": self.item_id }, "metadata": segment["metadata"],
-        });
+        row["metadata"] = segment["metadata"].clone();
         if let Some(mixins) = segment.get("mixins") {
             row["mixins"] = mixins.clone();
         }
@@ -68,16 +92,26 @@ pub async fn insert_segments(connection: &mut PgConnection, tenant: &str, segmen
     insert.execute(connection).await.expect("every document can be stored");
 }
 
-pub async fn insert_items(connection: &mut PgConnection, tenant: &str, items: &[ItemRow]) {
-    for item in items {
-        let metadata = &item.segment.metadata;
-        let search = columns::item_search(item.segment.mixins.as_ref(), metadata.mixins.as_ref());
-        let insert = sqlx::query(
-            "insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version, \
-             created_at, modified_at, search) values ($1, $2, $3, $4, 0, 0, '00000000', $5, $6, $7, $8)",
-        );
-        let insert = insert.bind(tenant).bind(&item.segment_id).bind(item.kind).bind(&item.item_id);
-        let insert = insert.bind(i64::try_from(metadata.version).expect("a small version"));
+const INSERT_ITEM: &str = "
+    insert into item_assignment (segment_id, type, item_id, tenant, version, created_at, modified_at, search,
+        partition, log_offset, incarnation)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '00000000')";
+
+const INSERT_CUSTOMER: &str = "
+    insert into customer_assignment (segment_id, customer_id, legal_entity_id, tenant, version, created_at, modified_at,
+        search, partition, log_offset, incarnation, assignment_type)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '00000000', 'MANUAL')";
+
+pub async fn insert_assignments(connection: &mut PgConnection, tenant: &str, assignments: &[Assignment]) {
+    for Assignment { target, segment } in assignments {
+        let metadata = &segment.metadata;
+        let search = columns::assignment_search(segment.mixins.as_ref(), metadata.mixins.as_ref());
+        let (statement, names) = match target {
+            Target::Item(segment_id, kind, id) => (INSERT_ITEM, [segment_id.as_str(), *kind, id.as_str()]),
+            Target::Customer(id, legal_entity_id) => (INSERT_CUSTOMER, ["g1", id, legal_entity_id]),
+        };
+        let insert = names.into_iter().fold(sqlx::query(statement), |insert, name| insert.bind(name));
+        let insert = insert.bind(tenant).bind(i64::try_from(metadata.version).expect("a small version"));
         let insert = insert.bind(metadata.created_at.datetime()).bind(metadata.modified_at.datetime()).bind(search);
         insert.execute(&mut *connection).await.expect("every row can be stored");
     }
@@ -92,12 +126,22 @@ pub async fn find(connection: &mut PgConnection, tenant: &str, query: &Query, so
     run(connection, sql, query).await
 }
 
-/// The ids of the items that a query finds.
-pub async fn find_items(connection: &mut PgConnection, tenant: &str, query: &Query) -> Vec<String> {
-    let mut sql = QueryBuilder::new("select i.item_id from live_item_assignment i where i.tenant = ");
+/// The ids of the items or customers whose assignments a query finds, in the order asked for.
+pub async fn find_assignments(
+    connection: &mut PgConnection,
+    tenant: &str,
+    resource: Resource,
+    query: &Query,
+    sort: &str,
+) -> Vec<String> {
+    let mut sql = QueryBuilder::new(match resource {
+        Resource::Item => "select a.item_id from live_item_assignment a where a.tenant = ",
+        Resource::Customer => "select a.customer_id from live_customer_assignment a where a.tenant = ",
+        Resource::Segment => panic!("a segment is no assignment"),
+    });
     sql.push_bind(tenant.to_owned());
-    sql::push_filter(&mut sql, Resource::Item, query);
-    Sort::parse("", Resource::Item, "en").expect("a sort").push_order_by(&mut sql);
+    sql::push_filter(&mut sql, resource, query);
+    Sort::parse(sort, resource, "en").expect("a sort").push_order_by(&mut sql);
     run(connection, sql, query).await
 }
 

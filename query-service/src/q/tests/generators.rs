@@ -15,7 +15,7 @@ use shared::{
     ids::SegmentId,
 };
 
-use super::database::ItemRow;
+use super::database::{Assignment, Target};
 use crate::q::{
     Query,
     ast::{Clause, Comparison, Op, Path, Test},
@@ -47,7 +47,7 @@ const TEXTS: [&str; 21] = [
     "ACTIVE",
 ];
 const MILLIS: [i64; 4] = [1_713_340_800_000, 1_713_340_800_001, 1_713_398_400_000, -5_000_000_000];
-const FIELDS: [&str; 34] = [
+const FIELDS: [&str; 40] = [
     "id",
     "_id",
     "status",
@@ -82,6 +82,12 @@ const FIELDS: [&str; 34] = [
     "item",
     "item.id",
     "item.name.en",
+    "customer",
+    "customer.id",
+    "customer.email",
+    "legalEntity",
+    "legalEntity.id",
+    "assignmentType",
 ];
 const PATTERNS: [&str; 12] = [
     "old",
@@ -165,14 +171,27 @@ pub fn segments() -> impl Strategy<Value = Vec<Segment>> {
     })
 }
 
-/// Item rows with the item ids `0`, `1`, …, in the default order.
-pub fn items() -> impl Strategy<Value = Vec<ItemRow>> {
-    let row = (select(vec!["PRODUCT", "CATEGORY"]), select(vec!["Gold", "old"]), segment());
-    vec(row, 1..8).prop_map(|rows| {
-        let numbered = |(index, (kind, segment_id, segment)): (usize, (&'static str, &str, Segment))| ItemRow {
-            segment_id: segment_id.to_owned(),
-            kind,
-            item_id: index.to_string(),
+/// Assignments of the items `0`, `1`, …
+pub fn items() -> impl Strategy<Value = Vec<Assignment>> {
+    assignments((select(vec!["PRODUCT", "CATEGORY"]), select(vec!["Gold", "old"])), |index, (kind, segment_id)| {
+        Target::Item(segment_id.to_owned(), kind, index.to_string())
+    })
+}
+
+/// Assignments of the customers `Gold0`, `Gold1`, …
+pub fn customers() -> impl Strategy<Value = Vec<Assignment>> {
+    assignments(select(vec!["", "", "Gold", "20", "2024-04-18"]), |index, legal_entity_id: &str| {
+        Target::Customer(format!("Gold{index}"), legal_entity_id.to_owned())
+    })
+}
+
+fn assignments<S: Strategy>(
+    names: S,
+    target: impl Fn(usize, S::Value) -> Target,
+) -> impl Strategy<Value = Vec<Assignment>> {
+    vec((names, segment()), 1..8).prop_map(move |rows| {
+        let numbered = |(index, (names, segment)): (usize, (S::Value, Segment))| Assignment {
+            target: target(index, names),
             segment,
         };
         rows.into_iter().enumerate().map(numbered).collect()

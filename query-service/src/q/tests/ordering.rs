@@ -1,9 +1,9 @@
-//! Orders of segments and items.
+//! Orders of segments and assignments.
 
 use serde_json::json;
 use shared::document::Segment;
 
-use super::database;
+use super::database::{self, Assignment, Target};
 use crate::q::{
     Query, Resource,
     sort::{Error, Sort},
@@ -51,6 +51,28 @@ async fn missing_values_come_first_ascending_and_last_descending() {
     }
 }
 
+#[tokio::test]
+async fn customers_without_legal_entity_come_first_ascending_and_last_descending() {
+    let names = [("a", "le2"), ("b", ""), ("c", "le1"), ("d", "")];
+    let rows = names.into_iter().zip(segments()).map(|((id, entity), segment)| Assignment {
+        target: Target::Customer(id.to_owned(), entity.to_owned()),
+        segment,
+    });
+    let mut connection = database::connect().await;
+    database::insert_assignments(&mut connection, "acme", &rows.collect::<Vec<_>>()).await;
+    for (sort, expected) in [
+        ("", "abcd"),
+        ("legalEntity.id", "bdca"),
+        ("legalEntity.id:desc", "acbd"),
+        ("customer.id:desc", "dcba"),
+        ("assignmentType,customer.lastName:desc,legalEntity,metadata.version", "abcd"),
+    ] {
+        let found =
+            database::find_assignments(&mut connection, "acme", Resource::Customer, &Query::default(), sort).await;
+        assert_eq!(found.join(""), expected, "{sort}");
+    }
+}
+
 #[test]
 fn a_sort_that_cannot_be_followed_is_refused() {
     let unknown = |field: &str| Error::UnknownField(field.to_owned());
@@ -58,6 +80,7 @@ fn a_sort_that_cannot_be_followed_is_refused() {
         ("bogus", Resource::Segment, unknown("bogus")),
         ("name,bogus.en:asc", Resource::Segment, unknown("bogus")),
         ("id", Resource::Item, unknown("id")),
+        ("segmentId", Resource::Customer, unknown("segmentId")),
         ("name:up", Resource::Segment, Error::UnknownDirection("up".to_owned())),
         ("name:asc:desc", Resource::Segment, Error::UnknownDirection("asc:desc".to_owned())),
         ("name,", Resource::Segment, Error::FieldExpected(String::new())),

@@ -1,0 +1,36 @@
+//! The GIN indexes of the views: what is put aside in them has to be merged, and empty views are filled without them.
+//!
+//! The definitions are those of the migrations; a test compares them.
+
+/// Names and definitions.
+pub const GIN: [(&str, &str); 4] = [
+    (
+        "segment_by_search",
+        "create index if not exists segment_by_search on segment using gin (tenant, search jsonb_path_ops)
+         with (gin_pending_list_limit = 65536)",
+    ),
+    (
+        "segment_by_texts",
+        "create index if not exists segment_by_texts on segment using gin (tenant, texts gin_trgm_ops)
+         with (gin_pending_list_limit = 65536)",
+    ),
+    (
+        "item_assignment_by_search",
+        "create index if not exists item_assignment_by_search on item_assignment
+         using gin (tenant, search jsonb_path_ops) with (gin_pending_list_limit = 65536) where search is not null",
+    ),
+    (
+        "customer_assignment_by_search",
+        "create index if not exists customer_assignment_by_search on customer_assignment
+         using gin (tenant, search jsonb_path_ops) with (gin_pending_list_limit = 65536) where search is not null",
+    ),
+];
+
+/// Drops all of them.
+pub const DROP: &str = "
+    drop index if exists segment_by_search, segment_by_texts, item_assignment_by_search, customer_assignment_by_search";
+
+/// Only the names.
+pub fn names() -> Vec<&'static str> {
+    GIN.map(|(name, _)| name).to_vec()
+}

@@ -1,0 +1,69 @@
+//! Reads of customer assignments.
+
+use shared::ids::{CustomerRef, LegalEntityId, SegmentId, Tenant};
+use sqlx::{PgPool, Postgres, QueryBuilder};
+
+use super::{Page, PageOf, Tagged, Visible, doc::assignment_doc, select_page};
+use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
+
+/// Which assignments are wanted.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Whose.
+    pub tenant: &'a Tenant,
+    /// To this segment.
+    pub segment_id: &'a SegmentId,
+    /// What the caller may see: a customer only their own.
+    pub visible: &'a Visible,
+    /// The filter.
+    pub query: &'a Query,
+    /// The order.
+    pub sort: &'a Sort,
+    /// Which of them.
+    pub page: Page,
+}
+
+const DOC: &str = assignment_doc!(
+    r#"'{"customer":{"id":' || to_json(a.customer_id) || '}'
+    || case when a.legal_entity_id = '' then '' else ',"legalEntity":{"id":' || to_json(a.legal_entity_id) || '}' end
+    || ',"assignmentType":"' || a.assignment_type || '"'"#
+);
+
+/// One assignment.
+///
+/// # Errors
+/// When the database cannot answer; likewise below.
+pub async fn get(
+    pool: &PgPool,
+    tenant: &Tenant,
+    segment_id: &SegmentId,
+    customer: &CustomerRef,
+) -> Result<Option<Tagged>, sqlx::Error> {
+    let legal_entity_id = customer.legal_entity.as_ref().map_or("", LegalEntityId::as_str);
+    let mut sql = QueryBuilder::new("select ");
+    sql.push(DOC).push(" as doc, a.incarnation, a.version from live_customer_assignment a where a.tenant = ");
+    sql.push_bind(tenant.as_str()).push(" and a.customer_id = ").push_bind(customer.id.as_str());
+    sql.push(" and a.segment_id = ").push_bind(segment_id.as_str());
+    sql.push(" and a.legal_entity_id = ").push_bind(legal_entity_id);
+    sql.build_query_as().fetch_optional(pool).await
+}
+
+/// A page of assignments, JSON.
+pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
+    let push_from = |sql: &mut QueryBuilder<Postgres>| {
+        sql.push(" from live_customer_assignment a where a.tenant = ").push_bind(wanted.tenant.as_str());
+        sql.push(" and a.segment_id = ").push_bind(wanted.segment_id.as_str());
+        push_own(sql, wanted);
+        push_filter(sql, Resource::Customer, wanted.query);
+    };
+    select_page(pool, DOC, push_from, wanted.sort, wanted.page, wanted.query.is_empty()).await
+}
+
+/// Of a segment that a customer sees, the assignments by which they do.
+fn push_own(sql: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>) {
+    let Visible::Of { customer, which } = wanted.visible else { return };
+    customer.push_assignment_condition(sql, wanted.tenant);
+    sql.push(" and exists (select from segment s where s.tenant = a.tenant and s.segment_id = a.segment_id");
+    which.push_condition(sql);
+    sql.push(")");
+}
