@@ -12,6 +12,7 @@ mod bulk;
 mod conditional;
 mod consistency;
 mod create;
+mod customers_write;
 mod delete;
 mod dev_issuer;
 mod idempotency;
