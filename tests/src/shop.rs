@@ -95,6 +95,11 @@ impl Shop {
         self.ask(Method::PUT, &format!("/{segment}/items/{kind}/{item}")).await.empty(201);
     }
 
+    /// Assigns a customer, `id` or `id/legal entity`, which must not have been assigned before.
+    pub async fn join(&self, segment: &str, customer: &str) {
+        self.ask(Method::PUT, &format!("/{segment}/customers/{customer}")).await.empty(201);
+    }
+
     /// The segment as it is now.
     pub async fn segment(&self, id: &str) -> Value {
         self.get(&format!("/{id}")).await.expect(200).json()

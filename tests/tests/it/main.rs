@@ -3,8 +3,7 @@
 //! The name of a test contains the number of its case: `c01_…` is case C01. A test without a number is about a rule of the
 //! contract that has no case of its own. A new case: a function in the module of its group.
 //!
-//! Cases that need customers, their assignments or categories are not here yet: L07 (its half about the own scope), M02,
-//! M03, O01 to O06, O08 to O11, X01 to X06, X09 (its half about the own scope), X11 and X12.
+//! Cases that need categories are not here yet: M02, M03, X11 and X12.
 
 mod assignments;
 mod auth;
@@ -12,6 +11,7 @@ mod bulk;
 mod conditional;
 mod consistency;
 mod create;
+mod customers_read;
 mod customers_write;
 mod delete;
 mod dev_issuer;

@@ -44,6 +44,9 @@ async fn write_much(origin: &str) -> Shop {
     let items: Value = (0..120).map(|number| json!({ "id": format!("p{number}") })).collect();
     for segment in ["s000", "s001", "s002"] {
         shop.put(&format!("/{segment}/items/PRODUCT/bulk"), &items).await.expect(207);
+        for customer in ["c1", "c1/le1", "c2/le1"] {
+            shop.join(segment, customer).await;
+        }
     }
     for number in 0..20 {
         let path = format!("/s{number:03}");
@@ -54,6 +57,7 @@ async fn write_much(origin: &str) -> Shop {
     shop.delete("/s001?forceDelete=true").await.empty(204);
     shop.delete("/s149").await.empty(204);
     shop.delete("/s000/items/PRODUCT/p7").await.empty(204);
+    shop.delete("/s000/customers/c1").await.empty(204);
     shop.create(with(golden(), json!({ "id": "s149" }))).await;
     shop
 }
@@ -66,19 +70,21 @@ async fn dropped_views_come_back_equal() {
     let everything = |shop: Shop| async move {
         let segments = shop.get("?pageSize=2000").await.expect(200).json();
         let items = shop.get("/items?pageSize=2000").await.expect(200).json();
-        (shop.tenant.clone(), segments, items)
+        let customers = shop.get("/s000/customers").await.expect(200).json();
+        (shop.tenant.clone(), segments, items, customers)
     };
-    let (tenant, segments, items) = everything(shop).await;
+    let (tenant, segments, items, customers) = everything(shop).await;
     assert_eq!((segments.as_array().map(Vec::len), items.as_array().map(Vec::len)), (Some(149), Some(239)));
     let before = checksums(options.database_url());
-    assert_eq!(of_documents(&before).len(), 2, "{before:?}");
+    assert_eq!(customers.as_array().map(Vec::len), Some(2));
+    assert_eq!(of_documents(&before).len(), 3, "{before:?}");
     assert!(of_documents(&before).iter().all(|[_, rows, _]| rows != "0"), "{before:?}");
 
     drop(up);
     drop_views(options.database_url()).await;
     let up = SegmentsUp::start(&options, &[options.data()]).await;
     let again = everything(Shop::of(&tenant, &up.origin)).await;
-    assert_eq!(again, (tenant, segments, items));
+    assert_eq!(again, (tenant, segments, items, customers));
     let after = checksums(options.database_url());
     assert_eq!(of_documents(&after), of_documents(&before));
     assert_eq!(after.len(), before.len());
