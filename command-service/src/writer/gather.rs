@@ -2,7 +2,7 @@
 //!
 //! Callers that were answered by one round ask again a moment later. A round that goes at once therefore holds those that
 //! happened to wait, and the next one the others: many small rounds at the price of a large one each. So a round waits until
-//! as many commands are there as the last one held, but no longer than a part of the time that an append takes.
+//! nearly as many commands are there as the last one held, but no longer than a part of the time that an append takes.
 
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use tokio::time::Instant;
 const SHARE: f64 = 0.5;
 const LEAST: Duration = Duration::from_micros(500);
 const MOST: Duration = Duration::from_millis(10);
+
+/// One in so many is not waited for: it may have gone, or been slow.
+const FEW_MAY_LACK: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
@@ -37,7 +40,8 @@ impl Gather {
 
     /// Until when a round that would hold so many commands has to wait; none: it goes.
     pub(super) fn holds_back(&self, now: Instant, ready: usize) -> Option<Instant> {
-        (ready < self.expected && now < self.until).then_some(self.until)
+        let enough = self.expected - self.expected / FEW_MAY_LACK;
+        (ready < enough && now < self.until).then_some(self.until)
     }
 }
 
