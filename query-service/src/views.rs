@@ -6,14 +6,15 @@
 pub mod checksum;
 pub mod items;
 pub mod matching;
+pub(crate) mod migrations;
 pub mod segments;
 
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool, Postgres, QueryBuilder,
-    migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions as _, Connection as _, FromRow, PgPool, Postgres, QueryBuilder, Row as _,
+    migrate::MigrateError,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 
 use crate::{progress::Progress, q::sort::Sort};
@@ -26,8 +27,6 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// The longest that a read may take; longer ones are refused, so that a costly filter cannot keep a connection for good.
 const STATEMENT_TIMEOUT: &str = "10s";
-
-static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// The views cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +57,23 @@ pub struct PageOf<T> {
     pub rows: Vec<T>,
     /// All rows that fit, when they were to be counted.
     pub total: Option<i64>,
+}
+
+/// One row as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The document, JSON.
+    pub doc: String,
+    /// Tells one life of the id from the next.
+    pub incarnation: String,
+    /// `metadata.version`.
+    pub version: i64,
+}
+
+impl FromRow<'_, PgRow> for Answered {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self { doc: row.try_get("doc")?, incarnation: row.try_get("incarnation")?, version: row.try_get("version")? })
+    }
 }
 
 /// How to reach the views.
@@ -124,7 +140,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
     if create().await.is_err() {
         create().await?;
     }
-    MIGRATIONS.run(&pool).await?;
+    migrations::run(&pool).await?;
     pool.close().await;
     Ok(())
 }

@@ -1,21 +1,10 @@
 //! Reads of item assignments.
 
 use shared::ids::{ItemRef, SegmentId, Tenant};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use super::{Page, PageOf, select_page};
+use super::{Answered, Page, PageOf, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
-
-/// An assignment as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ItemRow {
-    /// The row, JSON.
-    pub doc: String,
-    /// Tells one life of the assignment from the next.
-    pub incarnation: String,
-    /// `metadata.version`.
-    pub version: i64,
-}
 
 /// Which assignments are wanted.
 #[derive(Debug)]
@@ -52,7 +41,7 @@ pub async fn get(
     tenant: &Tenant,
     segment_id: &SegmentId,
     item: &ItemRef,
-) -> Result<Option<ItemRow>, sqlx::Error> {
+) -> Result<Option<Answered>, sqlx::Error> {
     let mut sql = QueryBuilder::new("select ");
     sql.push(DOC).push(" as doc, i.incarnation, i.version from live_item_assignment i where i.tenant = ");
     sql.push_bind(tenant.as_str()).push(" and i.type = ").push_bind(item.kind.as_str()).push(" and i.item_id = ");

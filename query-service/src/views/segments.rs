@@ -1,21 +1,10 @@
 //! Reads of segments.
 
 use shared::ids::{SegmentId, Tenant};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use super::{Page, PageOf, select_page};
+use super::{Answered, Page, PageOf, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
-
-/// A segment as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct SegmentRow {
-    /// The document, JSON.
-    pub doc: String,
-    /// Tells one life of the id from the next.
-    pub incarnation: String,
-    /// `metadata.version`.
-    pub version: i64,
-}
 
 /// Which segments are wanted.
 #[derive(Debug)]
@@ -34,7 +23,7 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// When the database cannot answer; likewise below.
-pub async fn get(pool: &PgPool, tenant: &Tenant, id: &SegmentId) -> Result<Option<SegmentRow>, sqlx::Error> {
+pub async fn get(pool: &PgPool, tenant: &Tenant, id: &SegmentId) -> Result<Option<Answered>, sqlx::Error> {
     sqlx::query_as("select doc::text as doc, incarnation, version from segment where tenant = $1 and segment_id = $2")
         .bind(tenant.as_str())
         .bind(id.as_str())
