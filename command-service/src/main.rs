@@ -25,7 +25,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What a process ends with whose calls into librdkafka do not come back: it must be started anew.
 const HUNG: u8 = 70;
-const MAX_HANGS: u32 = 3;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -36,7 +35,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {}", config.listen.listen))?;
     let TrustedIssuer { auth, dev_issuer } = config.auth.set_up(clock.clone()).await?;
     let log = KafkaLog::connect(config.kafka.config()).await?;
-    let mut hangs = log.hangs();
+    let hung = log.hung();
 
     let writer_config = writer_config(&config)?;
     let (join, membership) = Membership::prepare(log.clone(), &writer_config.instance);
@@ -52,7 +51,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     tokio::select! {
         served = serve(listener, router, config.listen.server_options(), shutdown::signal_received()?) => served?,
         end = &mut ended => anyhow::bail!("the writer has ended: {:?}", end?),
-        Ok(_) = hangs.wait_for(|hangs| *hangs >= MAX_HANGS) => return Ok(ExitCode::from(HUNG)),
+        () = hung => return Ok(ExitCode::from(HUNG)),
     }
 
     writer.shut_down().await;

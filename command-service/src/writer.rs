@@ -63,7 +63,8 @@ pub async fn start<L: EventLog>(
     config: WriterConfig,
 ) -> Result<(WriterHandle, JoinHandle<Ended>), LogError> {
     let (handle, writer) = prepare(log, locks, clock, ids, config).await?;
-    let ended = on_its_own_thread(writer).map_err(|error| LogError::Unavailable(format!("no writer thread: {error}")))?;
+    let ended =
+        on_its_own_thread(writer).map_err(|error| LogError::Unavailable(format!("no writer thread: {error}")))?;
     Ok((handle, ended))
 }
 

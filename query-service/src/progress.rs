@@ -306,6 +306,22 @@ mod tests {
         assert_eq!(progress.lag(at(5_000)), Duration::from_millis(100));
     }
 
+    #[tokio::test]
+    async fn a_partition_is_wanted_while_somebody_waits_for_it() {
+        let progress = Progress::new(2);
+        let (waited, other) = (Partition::new(0), Partition::new(1));
+        let positions = Positions::at(waited, 3);
+        let waker = progress.clone();
+        let woken = tokio::spawn(async move { tokio::join!(waker.wanted(waited), waker.any_wanted()) });
+        tokio::task::yield_now().await;
+        let waiting = Waiting::begin(&progress, &positions);
+        assert_eq!(woken.await.ok(), Some(((), ())));
+        assert!(futures::FutureExt::now_or_never(progress.wanted(other)).is_none());
+        drop(waiting);
+        assert!(futures::FutureExt::now_or_never(progress.wanted(waited)).is_none());
+        assert!(futures::FutureExt::now_or_never(progress.any_wanted()).is_none());
+    }
+
     #[test]
     fn tokens_of_unknown_partitions_are_refused() {
         let progress = Progress::new(2);

@@ -8,15 +8,16 @@ pub mod customers;
 mod doc;
 pub mod items;
 pub mod matching;
+pub(crate) mod migrations;
 pub mod segments;
 mod visible;
 
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, FromRow, PgPool, Postgres, QueryBuilder,
-    migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions as _, Connection as _, FromRow, PgPool, Postgres, QueryBuilder, Row as _,
+    migrate::MigrateError,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 
 pub use self::visible::{Customer, Visible, Which};
@@ -31,8 +32,6 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// The longest that a read may take; longer ones are refused, so that a costly filter cannot keep a connection for good.
 const STATEMENT_TIMEOUT: &str = "10s";
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
-
 /// The views cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -45,7 +44,7 @@ pub enum OpenError {
 }
 
 /// A document as it is answered, with the parts of its entity tag.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tagged {
     /// JSON.
     pub doc: String,
@@ -53,6 +52,16 @@ pub struct Tagged {
     pub incarnation: String,
     /// `metadata.version`.
     pub version: i64,
+}
+
+impl FromRow<'_, PgRow> for Tagged {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            doc: row.try_get("doc")?,
+            incarnation: row.try_get("incarnation")?,
+            version: row.try_get("version")?,
+        })
+    }
 }
 
 /// A part of many rows.
@@ -139,7 +148,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
     if create().await.is_err() {
         create().await?;
     }
-    MIGRATIONS.run(&pool).await?;
+    migrations::run(&pool).await?;
     pool.close().await;
     Ok(())
 }

@@ -76,7 +76,8 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     let instance = command::instance_name(None, &folder)?;
     let writer = WriterConfig::new(&*instance, WriterName(format!("local.segments.w.{instance}")));
     let partitions = log.partitions();
-    let served = run_both(&args, front, log, move || all_granted(partitions), writer, database).await;
+    let never = std::future::pending();
+    let served = run_both(&args, front, log, move || all_granted(partitions), writer, database, never).await;
     parts.stop().await;
     served
 }
@@ -95,7 +96,8 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     let instance = command::instance_name(None, &folder)?;
     let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
     let (join, membership) = Membership::prepare(log.clone(), &instance);
-    let served = run_both(&args, front, log, join, WriterConfig::new(&*instance, name), database).await;
+    let hung = log.hung();
+    let served = run_both(&args, front, log, join, WriterConfig::new(&*instance, name), database, hung).await;
     membership.left().await;
     parts.stop().await;
     served
@@ -128,11 +130,12 @@ async fn run_both<L: EventLog>(
     locks: impl FnOnce() -> LockEvents + 'static,
     writer: WriterConfig,
     database: Database,
+    hung: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let Front { listener, clock, metrics, stop } = front;
     let starting = start_both(args, clock, metrics, log, locks, writer, database);
     match unless_stopped(&stop, starting).await? {
-        Some(sides) => serve_both(args, listener, sides, stop).await,
+        Some(sides) => serve_both(args, listener, sides, stop, hung).await,
         None => Ok(()),
     }
 }
@@ -176,6 +179,7 @@ async fn serve_both(
     listener: TcpListener,
     sides: Sides<impl Future<Output = ()> + Send + 'static>,
     mut stop: Stop,
+    hung: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let Sides { command, work, router, readiness } = sides;
     let url = format!("http://{}", listener.local_addr()?);
@@ -191,6 +195,7 @@ async fn serve_both(
         () = &mut stop => Ok(()),
         served = &mut server => Err(anyhow::anyhow!("the server has ended: {served:?}")),
         end = &mut ended => Err(anyhow::anyhow!("the writer has ended: {end:?}")),
+        () = hung => Err(anyhow::anyhow!("requests to Kafka do not return any more; a new start helps")),
         _ = &mut work => Err(anyhow::anyhow!("the projector has ended")),
         // After success there is nothing left to announce, and the other arms decide.
         Err(error) = &mut announced => Err(error),

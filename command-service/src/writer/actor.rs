@@ -50,8 +50,6 @@ pub(super) struct Actor<L: EventLog> {
     pub(super) parts: Vec<Part>,
     pub(super) producer: Producer<L::Writer>,
     pub(super) gather: Gather,
-    /// When the round that is being gathered goes at the latest.
-    pub(super) round_due: Option<Instant>,
     /// Numbers the lives of the producer: what an earlier life reports is no news.
     pub(super) attempt: u64,
     /// The name of the present producer: the configured one, or with a number behind it.
@@ -108,7 +106,6 @@ impl<L: EventLog> Actor<L> {
             parts: folds.into_iter().map(Part::new).collect(),
             producer: Producer::Closed { retry_at: now },
             gather: Gather::new(now),
-            round_due: None,
             attempt: 0,
             name: config.name.clone(),
             renamed: 0,
@@ -307,7 +304,7 @@ impl<L: EventLog> Actor<L> {
             Tail::Broken { retry_at } => Some(*retry_at),
             Tail::Reading(_) => None,
         };
-        parts.flatten().chain(tail).chain(self.producer_timer()).chain(self.round_due).fold(far, Instant::min)
+        parts.flatten().chain(tail).chain(self.producer_timer()).chain(self.gather.timer()).fold(far, Instant::min)
     }
 
     /// Tells the states; wakes whoever waits for a change of a phase.

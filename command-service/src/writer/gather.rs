@@ -2,7 +2,7 @@
 //!
 //! Callers that were answered by one round ask again a moment later. A round that goes at once therefore holds those that
 //! happened to wait, and the next one the others: many small rounds at the price of a large one each. So a round waits until
-//! as many commands are there as the last one held, but no longer than a part of the time that an append takes.
+//! nearly as many commands are there as the last one held, but no longer than a part of the time that an append takes.
 
 use std::time::Duration;
 
@@ -13,16 +13,21 @@ const SHARE: f64 = 0.5;
 const LEAST: Duration = Duration::from_micros(500);
 const MOST: Duration = Duration::from_millis(10);
 
+/// One in so many is not waited for: it may have gone, or been slow.
+const FEW_MAY_LACK: usize = 16;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Gather {
     expected: usize,
     until: Instant,
+    /// When the round goes that is held back now.
+    due: Option<Instant>,
 }
 
 impl Gather {
     pub(super) fn new(now: Instant) -> Self {
-        Self { expected: 0, until: now }
+        Self { expected: 0, until: now, due: None }
     }
 
     /// A round with so many commands has begun.
@@ -35,9 +40,16 @@ impl Gather {
         self.until = now + took.mul_f64(SHARE).clamp(LEAST, MOST);
     }
 
-    /// Until when a round that would hold so many commands has to wait; none: it goes.
-    pub(super) fn holds_back(&self, now: Instant, ready: usize) -> Option<Instant> {
-        (ready < self.expected && now < self.until).then_some(self.until)
+    /// Whether a round that would hold so many commands has to wait. A round without any is none of ours.
+    pub(super) fn holds_back(&mut self, now: Instant, ready: usize) -> bool {
+        let enough = self.expected - self.expected / FEW_MAY_LACK;
+        self.due = (0 < ready && ready < enough && now < self.until).then_some(self.until);
+        self.due.is_some()
+    }
+
+    /// When the round that is held back goes at the latest.
+    pub(super) fn timer(&self) -> Option<Instant> {
+        self.due
     }
 }
 
@@ -45,20 +57,26 @@ impl Gather {
 mod tests {
     use super::*;
 
+    /// Until when the round is held back.
+    fn held(gather: &mut Gather, now: Instant, ready: usize) -> Option<Instant> {
+        assert_eq!(gather.holds_back(now, ready), gather.timer().is_some());
+        gather.timer()
+    }
+
     #[test]
-    fn a_round_waits_for_as_many_as_the_last_one_held_but_not_for_long() {
+    fn a_round_waits_for_nearly_as_many_as_the_last_one_held_but_not_for_long() {
         let start = Instant::now();
         let after = |micros| start + Duration::from_micros(micros);
         let mut gather = Gather::new(start);
-        assert_eq!(gather.holds_back(start, 1), None);
-        gather.begun(8);
+        assert_eq!(held(&mut gather, start, 1), None);
+        gather.begun(32);
         gather.done(start, Duration::from_millis(2));
-        let cases = [(0, 7, Some(1_000)), (999, 7, Some(1_000)), (1_000, 7, None), (0, 8, None), (0, 9, None)];
-        for (at, ready, until) in cases {
-            assert_eq!(gather.holds_back(after(at), ready), until.map(after), "{ready} at {at} µs");
+        let cases = [(0, 29, true), (999, 29, true), (1_000, 29, false), (0, 30, false), (0, 32, false), (0, 0, false)];
+        for (at, ready, waits) in cases {
+            assert_eq!(held(&mut gather, after(at), ready), waits.then(|| after(1_000)), "{ready} at {at} µs");
         }
         gather.begun(1);
-        assert_eq!(gather.holds_back(start, 1), None);
+        assert_eq!(held(&mut gather, start, 1), None);
     }
 
     #[test]
@@ -68,7 +86,7 @@ mod tests {
         gather.begun(2);
         for (took, wait) in [(Duration::ZERO, LEAST), (Duration::from_secs(9), MOST)] {
             gather.done(start, took);
-            assert_eq!(gather.holds_back(start, 1), Some(start + wait));
+            assert_eq!(held(&mut gather, start, 1), Some(start + wait));
         }
     }
 }

@@ -13,8 +13,7 @@ impl<L: EventLog> Actor<L> {
         }
         let ready = self.parts.iter().filter(|part| matches!(part.phase, Phase::Serving { .. }));
         let commands = ready.map(|part| part.entries.queued_len()).sum();
-        self.round_due = if commands > 0 { self.gather.holds_back(now, commands) } else { None };
-        if self.round_due.is_some() {
+        if self.gather.holds_back(now, commands) {
             return;
         }
         let mut batch = Vec::new();

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgPool, Row as _, postgres::PgRow};
 
 /// What a table holds.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
     /// The table.
     pub name: String,
@@ -16,6 +16,12 @@ pub struct Checksum {
     pub rows: i64,
     /// The sum of their hashes.
     pub hash: String,
+}
+
+impl FromRow<'_, PgRow> for Checksum {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self { name: row.try_get("name")?, rows: row.try_get("rows")?, hash: row.try_get("hash")? })
+    }
 }
 
 impl fmt::Display for Checksum {

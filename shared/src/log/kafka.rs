@@ -25,6 +25,9 @@ pub use topics::ConnectError;
 
 use context::Context;
 
+/// Calls in a row that did not come back, after which only a new process helps.
+const MOST_HANGS: u32 = 3;
+
 /// How long a look at the end of a partition may take.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -78,10 +81,16 @@ impl KafkaLog {
         locks::join(&self.0.config, instance)
     }
 
-    /// How many calls into librdkafka in a row did not come back and were given up. They leak a thread and a client each, so
-    /// whoever runs this should end the process at the third.
-    pub fn hangs(&self) -> watch::Receiver<u32> {
-        self.0.hangs.subscribe()
+    /// Resolves when three calls into librdkafka in a row did not come back and were given up. They leak a thread and a client
+    /// each, so whoever runs this should end the process then.
+    pub fn hung(&self) -> impl Future<Output = ()> + use<> {
+        let mut hangs = self.0.hangs.subscribe();
+        async move {
+            if hangs.wait_for(|hangs| *hangs >= MOST_HANGS).await.is_err() {
+                // The log is gone, and nothing can hang in it.
+                std::future::pending().await
+            }
+        }
     }
 
     /// Waits for a thread to answer, but not forever.

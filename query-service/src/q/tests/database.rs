@@ -57,7 +57,7 @@ impl Assignment {
 pub async fn connect() -> PgConnection {
     let database = local_parts::testing::database().await;
     let pool = PgPool::connect(database.url()).await.expect("the database answers");
-    sqlx::migrate!().run(&pool).await.expect("the views are created");
+    crate::views::migrations::run(&pool).await.expect("the views are created");
     pool.close().await;
     PgConnection::connect(database.url()).await.expect("the database answers")
 }

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt as _, stream};
 use rdkafka::{
     TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -24,43 +24,56 @@ use crate::{
 /// How long a poll waits for a message: the time after which a reader that is gone is noticed.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How many records wait for the reader, beside those that librdkafka holds.
-const WAITING: usize = 1024;
+/// How many records are handed over at once, at most, and how many such heaps wait for the reader, beside what librdkafka
+/// holds.
+const HEAP: usize = 256;
+const HEAPS_WAITING: usize = 4;
+
+/// Records in order, and then an error if that is why there are no more.
+type Heap = Vec<Result<Record, LogError>>;
 
 pub(super) fn read(
     config: KafkaConfig,
     from: Vec<(Partition, Offset)>,
 ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
-    let (send, mut receive) = mpsc::channel(WAITING);
+    let (send, mut receive) = mpsc::channel(HEAPS_WAITING);
     let on_thread = send.clone();
     let work = move || {
         if let Err(error) = run(&config, &from, &on_thread) {
             // Nobody may be there any more.
-            drop(on_thread.blocking_send(Err(error)));
+            drop(on_thread.blocking_send(vec![Err(error)]));
         }
     };
     if let Err(error) = thread::Builder::new().name("kafka-tail".to_owned()).spawn(work) {
         let error = LogError::Unavailable(format!("no thread for a consumer: {error}"));
-        send.try_send(Err(error)).expect("the channel is new and has room");
+        send.try_send(vec![Err(error)]).expect("the channel is new and has room");
     }
-    stream::poll_fn(move |context| receive.poll_recv(context))
+    stream::poll_fn(move |context| receive.poll_recv(context)).map(stream::iter).flatten()
 }
 
 /// Until the reader is gone or an error comes.
-fn run(
-    config: &KafkaConfig,
-    from: &[(Partition, Offset)],
-    records: &mpsc::Sender<Result<Record, LogError>>,
-) -> Result<(), LogError> {
+fn run(config: &KafkaConfig, from: &[(Partition, Offset)], reader: &mpsc::Sender<Heap>) -> Result<(), LogError> {
     let consumer = assigned(config, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
-    while !records.is_closed() {
-        let Some(polled) = consumer.poll(POLL) else { continue };
+    while !reader.is_closed() {
+        let mut heap = Vec::new();
+        let ended = gather(&consumer, &mut heap);
+        if !heap.is_empty() && reader.blocking_send(heap).is_err() {
+            break;
+        }
+        ended?;
+    }
+    Ok(())
+}
+
+/// Waits for a message, and takes what else is there: the reader is woken once for all of it.
+fn gather(consumer: &BaseConsumer<Context>, heap: &mut Heap) -> Result<(), LogError> {
+    let mut patience = POLL;
+    while heap.len() < HEAP
+        && let Some(polled) = consumer.poll(patience)
+    {
+        patience = Duration::ZERO;
         match polled {
-            Ok(message) => {
-                if records.blocking_send(Ok(record(&message)?)).is_err() {
-                    break;
-                }
-            }
+            Ok(message) => heap.push(Ok(record(&message)?)),
             Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
             Err(error) => return Err(failed(&error)),
         }
