@@ -73,24 +73,14 @@ async fn tell(story: &mut Story, step: Step) {
         Step::Put(segment, salt) => {
             let (tenant, id) = name(segment);
             let status = ["ACTIVE", "INACTIVE"][usize::from(salt) % 2];
-            story
-                .put(
-                    tenant,
-                    &id,
-                    json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt } }),
-                )
-                .await;
+            let body = json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt } });
+            story.put(tenant, &id, body).await;
         }
         Step::Patch(segment, salt) => {
             let (tenant, id) = name(segment);
             if story.items_of(tenant, &id).is_some() {
-                story
-                    .patch(
-                        tenant,
-                        &id,
-                        json!({ "name": { "en": "patched" }, "description": { "de": format!("d{salt}") } }),
-                    )
-                    .await;
+                let change = json!({ "name": { "en": "patched" }, "description": { "de": format!("d{salt}") } });
+                story.patch(tenant, &id, change).await;
             }
         }
         Step::Delete(segment) => {
