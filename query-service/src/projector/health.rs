@@ -47,7 +47,7 @@ pub struct Health(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     states: Mutex<Vec<State>>,
-    /// Whether indexes may be missing.
+    /// Whether indexes may be missing: also as long as nobody has looked yet.
     is_bulk: AtomicBool,
 }
 

@@ -24,6 +24,7 @@ const REQUIRED: [(&str, &str); 4] = [
 ];
 
 const MAX_BYTES: &str = "max.message.bytes";
+const COMPRESSION: &str = "compression.type";
 const MIN_REPLICAS: &str = "min.insync.replicas";
 const UNCLEAN: &str = "unclean.leader.election.enable";
 
@@ -121,6 +122,9 @@ pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<
     }
     if value(MAX_BYTES).parse::<u32>().is_ok_and(|bytes| bytes < MAX_MESSAGE_BYTES) {
         wrong.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
+    }
+    if cfg!(not(feature = "kafka-zstd")) && value(COMPRESSION) == "zstd" {
+        wrong.push((COMPRESSION, "producer".to_owned()));
     }
     if replicas < 3 || value(MIN_REPLICAS).parse::<u32>().is_ok_and(|least| least < 2) {
         let least = value(MIN_REPLICAS);
