@@ -79,6 +79,8 @@ pub enum Operation {
     GetCustomerOfLegalEntity,
     PutCustomerOfLegalEntity,
     DeleteCustomerOfLegalEntity,
+    BulkPutReference,
+    BulkDeleteReference,
 }
 
 /// What the table says of an operation.
@@ -101,7 +103,7 @@ const MANAGE: Scopes = Scopes::of(&[Scope::Manage]);
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::ListSegments,
         Self::CreateSegment,
         Self::BulkCreateSegments,
@@ -132,6 +134,8 @@ impl Operation {
         Self::GetCustomerOfLegalEntity,
         Self::PutCustomerOfLegalEntity,
         Self::DeleteCustomerOfLegalEntity,
+        Self::BulkPutReference,
+        Self::BulkDeleteReference,
     ];
 
     /// The operation's line in the table.
@@ -175,14 +179,16 @@ impl Operation {
             Self::DeleteCustomerOfLegalEntity => {
                 ("customers.delete_of_legal_entity", Delete, Path::SegmentCustomerOfLegalEntity, MANAGE)
             }
+            Self::BulkPutReference => ("reference.bulk_put", Put, Path::ReferenceBulk, MANAGE),
+            Self::BulkDeleteReference => ("reference.bulk_delete", Delete, Path::ReferenceBulk, MANAGE),
         };
         Spec { name, method, path, scopes }
     }
 
     /// Whether the body is a list of items, each with an answer of its own.
     pub const fn is_bulk(self) -> bool {
-        use PathTemplate::{SegmentCustomersBulk, SegmentItemsBulk, SegmentsBulk};
-        matches!(self.spec().path, SegmentsBulk | SegmentItemsBulk | SegmentCustomersBulk)
+        use PathTemplate::{ReferenceBulk, SegmentCustomersBulk, SegmentItemsBulk, SegmentsBulk};
+        matches!(self.spec().path, SegmentsBulk | SegmentItemsBulk | SegmentCustomersBulk | ReferenceBulk)
     }
 
     /// The operations of a path.

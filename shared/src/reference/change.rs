@@ -36,6 +36,11 @@ impl Change {
         }
     }
 
+    /// The bytes of its record.
+    pub fn size(&self) -> usize {
+        self.key().to_string().len() + self.value().map_or(0, |value| value.len())
+    }
+
     /// The value of its record; none removes.
     pub fn value(&self) -> Option<Vec<u8>> {
         match self {
