@@ -3,6 +3,7 @@
 //! Tables lie in the schema `v1`, reached by `search_path`; another version of the views would be another schema beside it.
 //! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration.
 
+pub mod categories;
 pub mod checksum;
 pub mod customers;
 mod doc;

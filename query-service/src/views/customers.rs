@@ -24,8 +24,13 @@ pub struct Wanted<'a> {
 }
 
 const DOC: &str = assignment_doc!(
-    r#"'{"customer":{"id":' || to_json(a.customer_id) || '}'
-    || case when a.legal_entity_id = '' then '' else ',"legalEntity":{"id":' || to_json(a.legal_entity_id) || '}' end
+    r#"'{"customer":{"id":' || to_json(a.customer_id) || coalesce((
+        select coalesce(',"firstName":' || to_json(n.first_name), '') || coalesce(',"lastName":' || to_json(n.last_name), '')
+            || coalesce(',"email":' || to_json(n.email), '')
+        from customer n where n.tenant = a.tenant and n.customer_id = a.customer_id), '') || '}'
+    || case when a.legal_entity_id = '' then '' else ',"legalEntity":{"id":' || to_json(a.legal_entity_id) || coalesce((
+        select ',"name":' || to_json(n.name)
+        from legal_entity n where n.tenant = a.tenant and n.legal_entity_id = a.legal_entity_id), '') || '}' end
     || ',"assignmentType":"' || a.assignment_type || '"'"#
 );
 

@@ -1,7 +1,7 @@
 //! Assignments as the API returns them, written by the database.
 
 /// The SQL of a row `a` as JSON: the text that its own members make, then what all assignments have. Absent members are left
-/// out.
+/// out, and so is what is not known of whom or what is assigned.
 macro_rules! assignment_doc {
     ($own:literal) => {
         concat!(

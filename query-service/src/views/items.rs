@@ -28,7 +28,10 @@ pub struct Wanted<'a> {
 }
 
 const DOC: &str = assignment_doc!(
-    r#"'{"segmentId":' || to_json(a.segment_id) || ',"item":{"id":' || to_json(a.item_id) || '},"type":"' || a.type || '"'"#
+    r#"'{"segmentId":' || to_json(a.segment_id) || ',"item":{"id":' || to_json(a.item_id) || coalesce((
+        select coalesce(',"code":' || to_json(n.code), '') || coalesce(',"name":' || n.name::text, '')
+        from item n where n.tenant = a.tenant and n.type = a.type and n.item_id = a.item_id), '')
+    || '},"type":"' || a.type || '"'"#
 );
 
 /// One assignment, if its segment is visible.
