@@ -57,6 +57,7 @@ pub enum Operation {
     SearchSegments,
     MatchItems,
     ListItems,
+    ListCategoryTrees,
     GetSegment,
     PutSegment,
     PatchSegment,
@@ -103,7 +104,7 @@ const MANAGE: Scopes = Scopes::of(&[Scope::Manage]);
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::ListSegments,
         Self::CreateSegment,
         Self::BulkCreateSegments,
@@ -112,6 +113,7 @@ impl Operation {
         Self::SearchSegments,
         Self::MatchItems,
         Self::ListItems,
+        Self::ListCategoryTrees,
         Self::GetSegment,
         Self::PutSegment,
         Self::PatchSegment,
@@ -151,6 +153,7 @@ impl Operation {
             Self::SearchSegments => ("segments.search", Post, Path::SegmentsSearch, READ),
             Self::MatchItems => ("segments.match", Post, Path::SegmentsMatch, MANAGE),
             Self::ListItems => ("items.list", Get, Path::Items, READ),
+            Self::ListCategoryTrees => ("category_trees.list", Get, Path::CategoryTrees, READ_OWN),
             Self::GetSegment => ("segments.get", Get, Path::Segment, READ),
             Self::PutSegment => ("segments.put", Put, Path::Segment, MANAGE),
             Self::PatchSegment => ("segments.patch", Patch, Path::Segment, MANAGE),
@@ -209,7 +212,7 @@ mod tests {
             let expected = match name {
                 // Nobody's assignments but one's own are shown to whoever may read only what is theirs.
                 "customers.search" | "customers.get" | "customers.get_of_legal_entity" => READ_ALL,
-                "segments.mine" => READ_OWN,
+                "segments.mine" | "category_trees.list" => READ_OWN,
                 _ if is_read => READ,
                 _ => MANAGE,
             };
