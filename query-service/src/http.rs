@@ -60,6 +60,7 @@ pub fn routes(router: Router, app: &App) -> Router {
         .on(Operation::GetSegment, app, segments::get)
         .on(Operation::MatchItems, app, matching::products)
         .on(Operation::ListItems, app, items::list)
+        .on(Operation::ListCategoryTrees, app, trees::list)
         .on(Operation::ListSegmentItems, app, items::list_of_segment)
         .on(Operation::SearchSegmentItems, app, items::search_of_segment)
         .on(Operation::GetItem, app, items::get)

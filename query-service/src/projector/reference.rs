@@ -82,7 +82,7 @@ impl<R: ReferenceLog> Reference<R> {
 
     /// One life of the database connection, and with it of the lock; why it ended.
     async fn follow(&self, pause: &mut Pause) -> Failure {
-        let (mut connection, mut positions, ends) = match self.begin().await {
+        let Begun { mut connection, mut positions, ends } = match self.begin().await {
             Ok(begun) => begun,
             Err(failure) => return failure,
         };
@@ -93,7 +93,7 @@ impl<R: ReferenceLog> Reference<R> {
                 self.health.set_reference(State::Following);
             }
             match self.advance(&mut connection, &mut tail, &mut positions).await {
-                Ok(progress) => is_idle = progress == Progress::Idle,
+                Ok(came) => is_idle = !came,
                 Err(failure) => return failure,
             }
             pause.reset();
@@ -101,9 +101,7 @@ impl<R: ReferenceLog> Reference<R> {
     }
 
     /// Where to go on from, and the ends of the log at present.
-    async fn begin(
-        &self,
-    ) -> Result<(PgConnection, BTreeMap<Partition, Offset>, BTreeMap<Partition, Offset>), Failure> {
+    async fn begin(&self) -> Result<Begun, Failure> {
         let mut connection = PgConnection::connect_with(&self.database).await?;
         while !tables::try_lock(&mut connection).await? {
             self.health.set_reference(State::Standby);
@@ -120,19 +118,19 @@ impl<R: ReferenceLog> Reference<R> {
         }
         tracing::info!(?positions, "projecting the reference log");
         self.health.set_reference(State::CatchingUp);
-        Ok((connection, positions, ends))
+        Ok(Begun { connection, positions, ends })
     }
 
-    /// Applies what there is, or waits a while for something to apply.
+    /// Applies what there is, or waits a while for something to apply; whether something came.
     async fn advance<S: Stream<Item = Result<Record, LogError>> + Unpin>(
         &self,
         connection: &mut PgConnection,
         tail: &mut S,
         positions: &mut BTreeMap<Partition, Offset>,
-    ) -> Result<Progress, Failure> {
+    ) -> Result<bool, Failure> {
         let Ok(mut next) = time::timeout(PROBE_EVERY, tail.next()).await else {
             connection.ping().await?;
-            return Ok(Progress::Idle);
+            return Ok(false);
         };
         let gathered = Instant::now() + GATHER;
         let mut batch = Batch::of_at_most(BATCH_RECORDS);
@@ -160,15 +158,17 @@ impl<R: ReferenceLog> Reference<R> {
         if batch.records() > 0 {
             apply(connection, batch).await?;
         }
-        broken.map_or(Ok(Progress::Moved), |error| Err(error.into()))
+        broken.map_or(Ok(true), |error| Err(error.into()))
     }
 }
 
-/// What came of waiting for records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Moved,
-    Idle,
+/// The beginning of a connection's life.
+struct Begun {
+    connection: PgConnection,
+    /// The offset to go on from in each partition.
+    positions: BTreeMap<Partition, Offset>,
+    /// The end of each partition at that time.
+    ends: BTreeMap<Partition, Offset>,
 }
 
 /// One transaction: the rows, what was refused, and the positions.
@@ -186,7 +186,8 @@ async fn apply(connection: &mut PgConnection, batch: Batch) -> Result<(), Failur
     transaction.commit().await?;
     stats::reference_applied(records, unreadable, cycles);
     for one in refused.iter().chain(&cut) {
-        tracing::warn!(partition = one.partition.number(), offset = one.offset, reason = one.reason, "a record of reference data is refused");
+        let (partition, offset, reason) = (one.partition.number(), one.offset, &one.reason);
+        tracing::warn!(partition, offset, reason, "a record of reference data is refused");
     }
     Ok(())
 }

@@ -110,6 +110,7 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
         segment_ids: &segment_ids,
         site_code: "site3",
         valid_at: None,
+        with_descendants: true,
         products: &products,
     };
     assert!(!matching::products(&pool, &question).await.expect("an answer").is_empty());

@@ -352,7 +352,7 @@ async fn views_that_were_dropped_come_back_equal() {
     views.catch_up(&story).await;
     projection.stop().await;
     let before = views.checksum().await;
-    assert_eq!(before.len(), 4);
+    assert_eq!(before.len(), 10);
 
     sqlx::query("drop schema v1 cascade").execute(&views.pool).await.expect("dropped");
     views.pool = support::open(views.url(), views.progress.clone()).await;

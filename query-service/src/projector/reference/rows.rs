@@ -1,6 +1,5 @@
 //! From the net effect of a batch to columns of arrays, one element a row, as `unnest` takes them.
 
-use serde_json::Value;
 use shared::{
     ids::Tenant,
     log::{Offset, Partition},
@@ -141,7 +140,7 @@ impl CategoryRows {
         self.key.push(tenant, category.id.as_str());
         self.parent_id.push(category.parent_id.map(String::from));
         self.code.push(category.code);
-        self.doc.push(Value::to_string(&doc));
+        self.doc.push(doc.to_string());
         self.partition.push(column(partition));
         self.log_offset.push(offset);
         Ok(())
