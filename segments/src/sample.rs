@@ -3,10 +3,12 @@
 mod content;
 mod show;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+
+use crate::token;
 
 /// The tenant that is filled.
 const TENANT: &str = "acme";
@@ -33,10 +35,7 @@ pub async fn load(url: &str) -> anyhow::Result<String> {
 impl Api {
     async fn new(url: &str) -> anyhow::Result<Self> {
         let client = Client::new();
-        let form = [("grant_type", "client_credentials"), ("client_id", "dev"), ("client_secret", "dev")];
-        let answer = client.post(format!("{url}/oauth/token")).form(&form).send().await?.error_for_status()?;
-        let body: Value = answer.json().await?;
-        let token = body["access_token"].as_str().context("the issuer gave no token")?.to_owned();
+        let token = token::of_development(&client, url, TENANT).await?;
         Ok(Self { client, base: format!("{url}/customer-segment/{TENANT}/segments"), token })
     }
 

@@ -167,7 +167,8 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
     let TrustedIssuer { auth, dev_issuer } = args.auth().set_up(clock.clone()).await?;
     let acknowledged = Acknowledged::default();
     let (settings, seen) = (command_http::Settings::default(), Some(acknowledged.clone()));
-    let command = command::start(log.clone(), reference.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
+    let command =
+        command::start(log.clone(), reference.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
     say("writer", format_args!("log replayed, {} partitions", log.partitions()));
     let default_language = settings.default_language;
     let projector = Some(projector::Options::default());

@@ -32,10 +32,7 @@ pub trait ReferenceLog: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the outcome is unknown: any of them may have been written. All can be written again.
-    fn write(
-        &self,
-        changes: Vec<Change>,
-    ) -> impl Future<Output = Result<Vec<(Partition, Offset)>, InDoubt>> + Send;
+    fn write(&self, changes: Vec<Change>) -> impl Future<Output = Result<Vec<(Partition, Offset)>, InDoubt>> + Send;
 
     /// What there is from the given offsets on, in order within each partition, and then what comes. From offset 0 on that is
     /// everything that is known. After an error the stream ends; the reader may ask again.

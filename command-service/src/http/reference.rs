@@ -78,7 +78,8 @@ async fn write(app: &App, changes: Vec<Change>) -> Result<(), ApiError> {
 
 fn path_kind(call: &Call) -> Result<Kind, ApiError> {
     let words = || Kind::ALL.map(Kind::as_str).join(", ");
-    Kind::parse(&call.path.reference_kind).ok_or_else(|| error::of_path("kind", format_args!("one of {} is wanted", words())))
+    Kind::parse(&call.path.reference_kind)
+        .ok_or_else(|| error::of_path("kind", format_args!("one of {} is wanted", words())))
 }
 
 /// What an entry of the list names: all of it if it is a text, else by the members that name an entry of its kind.

@@ -162,11 +162,7 @@ impl EventLog for KafkaLog {
     }
 }
 
-async fn end_of(
-    looker: Arc<BaseConsumer<Context>>,
-    topic: String,
-    partition: Partition,
-) -> Result<Offset, LogError> {
+async fn end_of(looker: Arc<BaseConsumer<Context>>, topic: String, partition: Partition) -> Result<Offset, LogError> {
     let unavailable = |reason: String| LogError::Unavailable(format!("no end of partition {partition}: {reason}"));
     let look = move || looker.fetch_watermarks(&topic, i32::from(partition.number()), LOOK);
     let looked = tokio::task::spawn_blocking(look).await.map_err(|stopped| unavailable(stopped.to_string()))?;

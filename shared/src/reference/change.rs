@@ -103,7 +103,11 @@ impl Record {
             return Ok(Change::Delete(Key { tenant, id }));
         };
         let entry = Entry::from_json(id.kind(), value)?;
-        if entry.id() == id { Ok(Change::Put { tenant, entry }) } else { Err(Unreadable::OtherId(Box::new(entry.id()))) }
+        if entry.id() == id {
+            Ok(Change::Put { tenant, entry })
+        } else {
+            Err(Unreadable::OtherId(Box::new(entry.id())))
+        }
     }
 }
 

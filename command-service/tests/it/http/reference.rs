@@ -105,12 +105,18 @@ async fn entries_that_are_none_are_refused_one_by_one_and_the_others_written() {
     let refused = &answer.body[8];
     assert_eq!((&refused["id"], &refused["status"]), (&json!("p"), &json!("Bad Request")), "the id is shown");
     assert!(refused["message"].as_str().is_some_and(|message| message.contains("U+0000")), "{refused}");
-    assert_eq!(written(&service).await.into_keys().collect::<Vec<_>>(), ["acme/product/also good", "acme/product/good"]);
+    assert_eq!(
+        written(&service).await.into_keys().collect::<Vec<_>>(),
+        ["acme/product/also good", "acme/product/good"]
+    );
 
     let own_parent = json!([{ "id": "k1", "parentId": "k1" }]);
     assert_eq!(codes(&bulk(&service, "PUT", "category", own_parent).await), [400]);
     assert_eq!(codes(&bulk(&service, "DELETE", "product", json!([5, null, {}, "a/b"])).await), [400; 4]);
-    assert_eq!(codes(&bulk(&service, "DELETE", "productCategory", json!(["p1", { "productId": "p1" }])).await), [400; 2]);
+    assert_eq!(
+        codes(&bulk(&service, "DELETE", "productCategory", json!(["p1", { "productId": "p1" }])).await),
+        [400; 2]
+    );
 }
 
 #[tokio::test]

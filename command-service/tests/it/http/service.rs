@@ -89,12 +89,8 @@ impl Service {
         let auth = Auth::new(Keys::start(issuer.key_source()).await, Expected::default(), clock);
 
         let acknowledged = Acknowledged::default();
-        let app = App::new(
-            writer.clone(),
-            ReferenceWriter::new(reference.clone()),
-            settings,
-            Some(acknowledged.clone()),
-        );
+        let app =
+            App::new(writer.clone(), ReferenceWriter::new(reference.clone()), settings, Some(acknowledged.clone()));
         let checked = (writer.clone(), auth.clone());
         let readiness: health::Readiness = Arc::new(move || http::checks(&checked.0, &checked.1));
         let router = http::routes(Router::new(auth), &app).plain(health::routes(readiness, telemetry::no_metrics()));

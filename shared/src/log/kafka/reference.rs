@@ -30,7 +30,10 @@ struct Inner {
 impl fmt::Debug for KafkaReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KafkaConfig { brokers, reference_topic, .. } = &self.0.config;
-        f.debug_struct("KafkaReference").field("brokers", brokers).field("topic", reference_topic).finish_non_exhaustive()
+        f.debug_struct("KafkaReference")
+            .field("brokers", brokers)
+            .field("topic", reference_topic)
+            .finish_non_exhaustive()
     }
 }
 

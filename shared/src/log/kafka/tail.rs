@@ -93,11 +93,7 @@ fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>
     Ok(())
 }
 
-fn assigned(
-    config: &KafkaConfig,
-    topic: &str,
-    from: &[(Partition, Offset)],
-) -> KafkaResult<BaseConsumer<Context>> {
+fn assigned(config: &KafkaConfig, topic: &str, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
     let consumer = config.tail()?;
     let mut places = TopicPartitionList::with_capacity(from.len());
     for (partition, next) in from {

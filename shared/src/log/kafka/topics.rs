@@ -138,7 +138,8 @@ pub(super) async fn check_reference(
 ) -> Result<u16, ConnectError> {
     let topic = &config.reference_topic;
     let partitions = replicas_of(config, looker, topic, &as_arguments(&reference_settings(3))).await?.len();
-    let partitions = u16::try_from(partitions).map_err(|_| ConnectError::unreachable(config, &"too many partitions"))?;
+    let partitions =
+        u16::try_from(partitions).map_err(|_| ConnectError::unreachable(config, &"too many partitions"))?;
     let found = describe(config, topic).await?;
     let value = |name: &str| found.get(name).map_or("", String::as_str);
     if value(TOMBSTONES).parse::<u64>().is_ok_and(|kept| kept < TOMBSTONES_MS) {
@@ -176,12 +177,7 @@ pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<
 }
 
 /// The settings found of a topic that should be others.
-fn unfit(
-    config: &KafkaConfig,
-    topic: &str,
-    found: &HashMap<String, String>,
-    wrong: &[(&str, String)],
-) -> ConnectError {
+fn unfit(config: &KafkaConfig, topic: &str, found: &HashMap<String, String>, wrong: &[(&str, String)]) -> ConnectError {
     let value = |name: &str| found.get(name).map_or("", String::as_str);
     let listed = wrong.iter().map(|(name, right)| format!("{name} is {}, not {right}", value(name)));
     let listed = listed.collect::<Vec<_>>().join("; ");
