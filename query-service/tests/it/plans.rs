@@ -60,7 +60,6 @@ impl Tables {
             "select sum(seq_scan)::bigint from pg_stat_user_tables
              where relname in ('segment', 'item_assignment', 'customer_assignment', 'product', 'category',
                  'category_closure', 'product_category', 'customer')",
-
         )
         .fetch_one(&self.pool)
         .await

@@ -6,8 +6,8 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-/// `g1` (active, main) has the categories `tools` and `nowhere`, of which nothing is known; `off` (inactive) has `paint`. Customer
-/// c1 has both. `sledges` lie in `hammers`, and these, like `saws`, in `tools`.
+/// `g1` (active, main) has the categories `hammers` and `nowhere`, of which nothing is known; `off` (inactive) has `paint`.
+/// Customer c1 has both segments. `sledges` lie in `hammers`, and these, like `saws`, in `tools`.
 async fn shop_with_categories() -> Shop {
     let shop = Shop::open().await;
     shop.create_all(&[golden(), named("off")]).await;
