@@ -3,10 +3,14 @@
 mod content;
 mod show;
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use shared::reference::Kind;
+use tokio::time::{Instant, sleep};
 
 use crate::token;
 
@@ -14,12 +18,17 @@ use crate::token;
 const TENANT: &str = "acme";
 /// Entries in one bulk request: the most that the API takes.
 const BULK: usize = 200;
+/// How long the views may take to show the catalogue, and how often they are asked.
+const CATALOGUE_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A client of the API with a token.
 struct Api {
     client: Client,
     /// `http://host:port/customer-segment/acme/segments`.
     base: String,
+    /// `http://host:port/reference/acme`.
+    reference: String,
     token: String,
 }
 
@@ -28,6 +37,7 @@ pub async fn load(url: &str) -> anyhow::Result<String> {
     let api = Api::new(url).await?;
     if !api.has_sample().await? {
         api.write_all().await?;
+        api.wait_for_catalogue().await?;
     }
     show::examples(&api).await
 }
@@ -36,7 +46,8 @@ impl Api {
     async fn new(url: &str) -> anyhow::Result<Self> {
         let client = Client::new();
         let token = token::of_development(&client, url, TENANT).await?;
-        Ok(Self { client, base: format!("{url}/customer-segment/{TENANT}/segments"), token })
+        let base = format!("{url}/customer-segment/{TENANT}/segments");
+        Ok(Self { client, base, reference: format!("{url}/reference/{TENANT}"), token })
     }
 
     /// The last segment to be written tells whether all of them were.
@@ -47,35 +58,61 @@ impl Api {
     }
 
     async fn write_all(&self) -> anyhow::Result<()> {
+        let catalogue = Kind::ALL.map(|kind| (kind, content::reference(kind)));
+        let entries: usize = catalogue.iter().map(|(_, entries)| entries.len()).sum();
         let segments: Vec<Value> = (0..content::SEGMENTS).map(content::segment).collect();
-        let assignments: usize = (0..content::SEGMENTS).map(|number| content::products(number).len()).sum();
-        let bar = ProgressBar::new((segments.len() + assignments) as u64);
+        // One category for each segment.
+        let products: usize = (0..content::SEGMENTS).map(|number| content::products(number).len()).sum();
+        let assignments = content::SEGMENTS + products;
+        let bar = ProgressBar::new((entries + segments.len() + assignments) as u64);
         let style = "sample     {bar:30} {pos}/{len} written ({per_sec}, {eta} left)";
         bar.set_style(ProgressStyle::with_template(style)?);
-        for chunk in segments.chunks(BULK) {
-            self.put_bulk("bulk", chunk).await?;
-            bar.inc(chunk.len() as u64);
+        for (kind, entries) in catalogue {
+            self.put_all(&format!("{}/{kind}/bulk", self.reference), &entries, &bar).await?;
         }
+        self.put_all(&format!("{}/bulk", self.base), &segments, &bar).await?;
         for number in 0..content::SEGMENTS {
-            let path = format!("{}/items/PRODUCT/bulk", content::segment_id(number));
-            for chunk in content::products(number).chunks(BULK) {
-                let rows: Vec<Value> = chunk.iter().map(|id| json!({ "id": id })).collect();
-                self.put_bulk(&path, &rows).await?;
-                bar.inc(chunk.len() as u64);
-            }
+            let items = format!("{}/{}/items", self.base, content::segment_id(number));
+            self.put_all(&format!("{items}/CATEGORY/bulk"), &[json!({ "id": content::category_of(number) })], &bar)
+                .await?;
+            let rows: Vec<Value> = content::products(number).iter().map(|id| json!({ "id": id })).collect();
+            self.put_all(&format!("{items}/PRODUCT/bulk"), &rows, &bar).await?;
         }
         bar.finish_and_clear();
-        println!("{:<10} {} segments, {assignments} item assignments in tenant {TENANT}", "sample", segments.len());
+        println!(
+            "{:<10} {} segments, {assignments} item assignments, {entries} entries of reference data in tenant {TENANT}",
+            "sample",
+            segments.len()
+        );
         Ok(())
     }
 
-    async fn put_bulk(&self, path: &str, rows: &[Value]) -> anyhow::Result<()> {
-        let request = self.client.put(format!("{}/{path}", self.base)).bearer_auth(&self.token).json(rows);
-        let answer = request.send().await?;
-        ensure!(answer.status() == StatusCode::MULTI_STATUS, "{path} was answered with {}", answer.status());
-        let results: Vec<Value> = answer.json().await?;
-        let failed = results.iter().find(|result| result["code"].as_u64().is_none_or(|code| code >= 300));
-        ensure!(failed.is_none(), "{path}: {failed:?}");
+    async fn put_all(&self, url: &str, rows: &[Value], bar: &ProgressBar) -> anyhow::Result<()> {
+        for chunk in rows.chunks(BULK) {
+            let answer = self.client.put(url).bearer_auth(&self.token).json(chunk).send().await?;
+            ensure!(answer.status() == StatusCode::MULTI_STATUS, "{url} was answered with {}", answer.status());
+            let results: Vec<Value> = answer.json().await?;
+            let failed = results.iter().find(|result| result["code"].as_u64().is_none_or(|code| code >= 300));
+            ensure!(failed.is_none(), "{url}: {failed:?}");
+            bar.inc(chunk.len() as u64);
+        }
         Ok(())
+    }
+
+    /// Writes of reference data have no consistency token to wait with, so the views are asked for what match knows only
+    /// through a category.
+    async fn wait_for_catalogue(&self) -> anyhow::Result<()> {
+        let wanted = json!({ "id": content::PRODUCT_IN_A_CATEGORY });
+        let question = json!({ "items": [wanted], "segmentIds": [content::segment_id(0)], "site": content::site(0) });
+        let deadline = Instant::now() + CATALOGUE_WITHIN;
+        loop {
+            let url = format!("{}/match", self.base);
+            let answer = self.client.post(url).bearer_auth(&self.token).json(&question).send().await?;
+            if answer.status() == StatusCode::OK && answer.json::<Value>().await? == json!([wanted]) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the catalogue did not reach the views within {CATALOGUE_WITHIN:?}");
+            sleep(LOOK_EVERY).await;
+        }
     }
 }

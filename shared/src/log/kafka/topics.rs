@@ -92,12 +92,12 @@ pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), Co
         events = events.set(name, value);
     }
     let locks = NewTopic::new(&config.lock_topic, count, replication());
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
     let mut reference = NewTopic::new(&config.reference_topic, count, replication());
-    let settings = reference_settings(replicas);
-    for (name, value) in &settings {
+    let compacted = reference_settings(replicas);
+    for (name, value) in &compacted {
         reference = reference.set(name, value);
     }
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
     let created = admin.create_topics([&events, &locks, &reference], &options).await;
     for created in created.map_err(|error| ConnectError::unreachable(config, &error))? {
         match created {
