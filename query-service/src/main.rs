@@ -29,7 +29,8 @@ async fn main() -> anyhow::Result<()> {
     let TrustedIssuer { auth, dev_issuer } = config.auth.set_up(clock.clone()).await?;
     let log = KafkaLog::connect(config.kafka.config()).await?;
     let reference = KafkaReference::connect(config.kafka.config()).await?;
-    let query = service::open(log, reference, &config.settings(), None, clock).await.context("the views cannot be opened")?;
+    let query =
+        service::open(log, reference, &config.settings(), None, clock).await.context("the views cannot be opened")?;
 
     let (health, keys) = (query.health.clone(), auth.clone());
     let readiness: health::Readiness =

@@ -109,7 +109,11 @@ impl Shop {
     pub async fn know(&self, kind: &str, entries: &Value) {
         let path = format!("/reference/{}/{kind}/bulk", self.tenant);
         let results = self.ask_at(Method::PUT, &path).json(entries).await.expect(207);
-        assert!(results.column("code").iter().all(|code| code == 200 || code == 201 || code == 204), "{}", results.text);
+        assert!(
+            results.column("code").iter().all(|code| code == 200 || code == 201 || code == 204),
+            "{}",
+            results.text
+        );
     }
 
     /// Asks until the answer is as it should be, since what reads show of reference data follows in its own time.

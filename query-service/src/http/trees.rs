@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_a_root_with_what_is_known() {
-        let built = trees(vec![category("b", "gone", true, Some(json!({ "code": "B" }))), category("a", "", true, None)]);
+        let built =
+            trees(vec![category("b", "gone", true, Some(json!({ "code": "B" }))), category("a", "", true, None)]);
         let expected = json!([
             { "id": "a", "code": "a", "name": {}, "isSegmentAssigned": true },
             { "id": "b", "code": "B", "name": {}, "isSegmentAssigned": true },

@@ -104,9 +104,7 @@ impl Key {
             Target::Localized { member, language: None } => {
                 Target::Localized { member, language: Some(language.to_ascii_lowercase()) }
             }
-            Target::ItemName { language: None } => {
-                Target::ItemName { language: Some(language.to_ascii_lowercase()) }
-            }
+            Target::ItemName { language: None } => Target::ItemName { language: Some(language.to_ascii_lowercase()) },
             target => target,
         };
         Ok(Self { target, descending })
@@ -131,7 +129,9 @@ fn push_known(sql: &mut QueryBuilder<Postgres>, source: Source, column: &'static
 }
 
 fn push_item_name(sql: &mut QueryBuilder<Postgres>, language: &str, descending: bool) {
-    sql.push("(select (select min(t.value collate \"C\") from jsonb_each_text(n.name) t where lower(t.key collate \"C\") = ");
+    sql.push(
+        "(select (select min(t.value collate \"C\") from jsonb_each_text(n.name) t where lower(t.key collate \"C\") = ",
+    );
     sql.push_bind(language.to_owned()).push(") from ").push(Source::Item.as_sql()).push(")");
     push_direction(sql, descending, true);
 }

@@ -81,7 +81,8 @@ async fn with_categories(mut api: Api) -> Api {
     api.story.assign("acme", "on", Category, &["tools", "unknown"], None).await;
     api.story.assign("acme", "off", Category, &["paint"], None).await;
     let category = |id: &str, parent: &str| json!({ "id": id, "parentId": parent });
-    let above = [category("sledges", "hammers"), category("hammers", "tools"), json!({ "id": "tools" }), category("paint", "")];
+    let above =
+        [category("sledges", "hammers"), category("hammers", "tools"), json!({ "id": "tools" }), category("paint", "")];
     let above: Vec<Value> = above.into_iter().map(without_empty_parent).collect();
     api.catalogue.put("acme", Kind::Category, &above).await;
     let pair = |product: &str, category: &str| json!({ "productId": product, "categoryId": category });

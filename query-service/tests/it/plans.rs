@@ -153,8 +153,13 @@ async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
     let segment_id = SegmentId::parse("s7").expect("an id");
     let before = tables.whole_reads().await;
     for visible in [Visible::Everything, Visible::Of { customer: customer(Some("le1")), which: Which::Any }] {
-        for (q, text) in [("", ""), ("", "metadata.createdAt:desc"), ("customer.id:c7", ""), ("legalEntity.id:le1", ""), ("customer.email:mail7", "customer.lastName:desc")]
-        {
+        for (q, text) in [
+            ("", ""),
+            ("", "metadata.createdAt:desc"),
+            ("customer.id:c7", ""),
+            ("legalEntity.id:le1", ""),
+            ("customer.email:mail7", "customer.lastName:desc"),
+        ] {
             let (query, sort) = (Query::parse(q).expect(q), Sort::parse(text, Resource::Customer, "en").expect(text));
             let page = Page { limit: 60, offset: 0, count: true };
             let wanted = customers::Wanted {

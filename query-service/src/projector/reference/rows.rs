@@ -71,10 +71,9 @@ impl Rows {
     fn put(&mut self, tenant: &Tenant, entry: Entry, partition: Partition, offset: Offset) -> serde_json::Result<()> {
         let tenant = tenant.as_str();
         match entry {
-            Entry::Customer(customer) => self.customers.put(
-                [tenant, customer.id.as_str()],
-                [customer.first_name, customer.last_name, customer.email],
-            ),
+            Entry::Customer(customer) => self
+                .customers
+                .put([tenant, customer.id.as_str()], [customer.first_name, customer.last_name, customer.email]),
             Entry::LegalEntity(entity) => self.legal_entities.put([tenant, entity.id.as_str()], [entity.name]),
             Entry::Product(product) => {
                 let name = product.name.as_ref().map(serde_json::to_string).transpose()?;
