@@ -15,6 +15,7 @@ mod customers_write;
 mod delete;
 mod dev_issuer;
 mod idempotency;
+mod imports;
 mod limits;
 mod listing;
 mod matching;
