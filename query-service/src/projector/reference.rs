@@ -186,8 +186,8 @@ async fn apply(connection: &mut PgConnection, batch: Batch) -> Result<(), Failur
     transaction.commit().await?;
     stats::reference_applied(records, unreadable, cycles);
     for one in refused.iter().chain(&cut) {
-        let (partition, offset, reason) = (one.partition.number(), one.offset, &one.reason);
-        tracing::warn!(partition, offset, reason, "a record of reference data is refused");
+        let (partition, offset) = (one.partition.number(), one.offset);
+        tracing::warn!(partition, offset, reason = %one.reason, "a record of reference data is refused");
     }
     Ok(())
 }

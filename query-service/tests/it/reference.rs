@@ -120,7 +120,7 @@ async fn cycles_are_put_aside_once_and_end_nothing() {
 #[tokio::test]
 async fn the_same_reference_data_makes_the_same_views_also_after_crashes_and_from_what_is_left_of_the_log() {
     let (views, catalogue) = (Views::empty().await, Catalogue::empty().await);
-    for round in 0..20_u32 {
+    for round in 0..8_u32 {
         let projection = views.follow(&catalogue);
         for number in 0..15 {
             let (id, parent) = ((round * 7 + number * 3) % 11, (round * 5 + number) % 11);

@@ -1,9 +1,10 @@
 //! The ancestors of categories: which parents count, and the table `category_closure`.
 //!
-//! Both follow from the newest record of every category, whatever the order in which they were read, so that views that are
+//! Both follow from the last record of every category, whatever the order in which they were read, so that views that are
 //! built anew from a compacted log of several partitions are equal. Where parents lead back to where they began (through
 //! [`MAX_DEPTH`] categories at most), the last record of the cycle is refused its parent: the category stands without one until
-//! the cycle is gone. The last is the one with the greatest offset; between partitions there is no other order. Parents that are not known count like others; they only have no parents themselves.
+//! the cycle is gone. The last is the one with the greatest offset; between partitions there is no other order. Parents that are
+//! not known count like others; they only have no parents themselves.
 //!
 //! Only what can have changed is made anew. An edge that changes matters to the categories below it. A cycle that comes has an
 //! edge that changed; a cycle that goes, or whose last record is another, had its cut above a category that changed.
