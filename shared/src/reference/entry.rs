@@ -137,6 +137,10 @@ impl Entry {
     /// # Errors
     /// When it is not one.
     pub fn from_json(kind: Kind, value: Value) -> Result<Self, InvalidEntry> {
+        if !value.is_object() {
+            // serde would take a list for the members of a struct.
+            return Err(InvalidEntry::Shape("an object is wanted".to_owned()));
+        }
         let entry = match kind {
             Kind::Customer => serde_json::from_value(value).map(Self::Customer),
             Kind::LegalEntity => serde_json::from_value(value).map(Self::LegalEntity),
@@ -241,6 +245,7 @@ mod tests {
         let long = "x".repeat(MAX_TEXT_CHARS + 1);
         for (case, kind, value) in [
             ("not an object", Kind::Customer, json!("c1")),
+            ("a list", Kind::Customer, json!(["c1"])),
             ("no id", Kind::Product, json!({ "code": "P" })),
             ("an id that is none", Kind::Product, json!({ "id": "a/b" })),
             ("a text of another type", Kind::Customer, json!({ "id": "c1", "email": 5 })),
