@@ -256,7 +256,13 @@ async fn a_topic_that_is_not_there_or_not_compacted_is_refused_with_the_command_
     for created in admin.create_topics([&topic], &AdminOptions::new()).await.expect("an answer") {
         created.expect("a topic");
     }
-    match KafkaReference::connect(config).await {
+    // The broker may not know of it at once.
+    let mut refused = KafkaReference::connect(config.clone()).await;
+    while matches!(refused, Err(ConnectError::Missing { .. })) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        refused = KafkaReference::connect(config.clone()).await;
+    }
+    match refused {
         Err(ConnectError::Unfit { command, .. }) => assert!(command.contains("cleanup.policy=compact"), "{command}"),
         other => panic!("{other:?}"),
     }

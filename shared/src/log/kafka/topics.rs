@@ -1,6 +1,11 @@
 //! What the topics must be like, checked at start, and how to make them so.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
@@ -14,6 +19,7 @@ use super::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Settings of the events' topic without which it would lose, change or refuse events.
 const REQUIRED: [(&str, &str); 4] = [
@@ -107,6 +113,23 @@ pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), Co
                 return Err(ConnectError::unreachable(config, &reason));
             }
         }
+    }
+    for topic in [&config.topic, &config.lock_topic, &config.reference_topic] {
+        wait_for(config, topic).await?;
+    }
+    Ok(())
+}
+
+/// A broker may answer that it has created a topic, and a moment later not know of it yet.
+async fn wait_for(config: &KafkaConfig, topic: &str) -> Result<(), ConnectError> {
+    let looker = Arc::new(config.looker().map_err(|error| ConnectError::unreachable(config, &error))?);
+    let start = Instant::now();
+    while look(config, looker.clone(), topic).await?.is_empty() {
+        if start.elapsed() > PATIENCE {
+            let reason = format!("topic {topic} was created and is not there");
+            return Err(ConnectError::unreachable(config, &reason));
+        }
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
     }
     Ok(())
 }
@@ -215,14 +238,7 @@ async fn replicas_of(
     topic: &str,
     settings: &str,
 ) -> Result<Vec<usize>, ConnectError> {
-    let unreachable = |reason: &dyn fmt::Display| ConnectError::unreachable(config, &reason);
-    let asked = topic.to_owned();
-    let fetched = tokio::task::spawn_blocking(move || {
-        let metadata = looker.fetch_metadata(Some(&asked), PATIENCE)?;
-        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        Ok::<Vec<usize>, rdkafka::error::KafkaError>(partitions.map(|partition| partition.replicas().len()).collect())
-    });
-    let replicas = fetched.await.map_err(|stopped| unreachable(&stopped))?.map_err(|error| unreachable(&error))?;
+    let replicas = look(config, looker, topic).await?;
     let KafkaConfig { brokers, partitions: expected, .. } = config;
     if replicas.is_empty() {
         let command = format!(
@@ -232,6 +248,22 @@ async fn replicas_of(
         return Err(ConnectError::Missing { topic: topic.to_owned(), command });
     }
     Ok(replicas)
+}
+
+/// How many replicas each partition of the topic has; nothing if there is no such topic.
+async fn look(
+    config: &KafkaConfig,
+    looker: Arc<BaseConsumer<Context>>,
+    topic: &str,
+) -> Result<Vec<usize>, ConnectError> {
+    let unreachable = |reason: &dyn fmt::Display| ConnectError::unreachable(config, &reason);
+    let asked = topic.to_owned();
+    let fetched = tokio::task::spawn_blocking(move || {
+        let metadata = looker.fetch_metadata(Some(&asked), PATIENCE)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        Ok::<Vec<usize>, rdkafka::error::KafkaError>(partitions.map(|partition| partition.replicas().len()).collect())
+    });
+    fetched.await.map_err(|stopped| unreachable(&stopped))?.map_err(|error| unreachable(&error))
 }
 
 async fn describe(config: &KafkaConfig, topic: &str) -> Result<HashMap<String, String>, ConnectError> {
