@@ -21,6 +21,15 @@ create table legal_entity (
     constraint legal_entity_pkey primary key (tenant, legal_entity_id)
 );
 
+-- The translations of a name: to be equal to, and one per line, which finds the candidates of a regular expression.
+create function name_values(name jsonb) returns text[]
+language sql immutable strict parallel safe
+return (select array_agg(value) from jsonb_each_text(name));
+
+create function name_texts(name jsonb) returns text
+language sql immutable strict parallel safe
+return (select string_agg(value, E'\n') from jsonb_each_text(name));
+
 create table product (
     tenant     text  collate "C" not null,
     product_id text  collate "C" not null,
@@ -30,6 +39,10 @@ create table product (
 );
 
 create index product_by_code on product (tenant, code);
+create index product_by_name on product using gin (tenant, name_values(name))
+    with (gin_pending_list_limit = 65536);
+create index product_by_name_texts on product using gin (tenant, name_texts(name) collate "C" gin_trgm_ops)
+    with (gin_pending_list_limit = 65536);
 
 create table category (
     tenant      text     collate "C" not null,
@@ -45,6 +58,10 @@ create table category (
 );
 
 create index category_by_code on category (tenant, code);
+create index category_by_name on category using gin (tenant, name_values(name))
+    with (gin_pending_list_limit = 65536);
+create index category_by_name_texts on category using gin (tenant, name_texts(name) collate "C" gin_trgm_ops)
+    with (gin_pending_list_limit = 65536);
 
 -- Which products are in which categories, said of each pair; neither has to be known. The key serves match.
 create table product_category (

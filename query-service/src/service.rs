@@ -49,12 +49,13 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     acknowledged: Option<Acknowledged>,
     clock: SharedClock,
 ) -> Result<Service<impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
-    let progress = Progress::new(log.partitions());
+    let progress = Progress::new(log.partitions(), reference.partitions());
     let pool = views::open(&settings.database, progress.clone()).await?;
     let options = settings.projector.unwrap_or_default();
     let projector = Projector::new(log, pool.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
-    let reference = settings.projector.is_some().then(|| Reference::new(reference, &pool, health.clone()));
+    let reference =
+        settings.projector.is_some().then(|| Reference::new(reference, &pool, progress.clone(), health.clone()));
     let work = async move {
         match reference {
             // Neither ends by itself, but for a fault.

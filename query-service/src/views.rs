@@ -53,6 +53,8 @@ pub struct Tagged {
     pub incarnation: String,
     /// `metadata.version`.
     pub version: i64,
+    /// Whether the document shows reference data, which changes without the version.
+    pub shows_names: bool,
 }
 
 impl FromRow<'_, PgRow> for Tagged {
@@ -61,6 +63,7 @@ impl FromRow<'_, PgRow> for Tagged {
             doc: row.try_get("doc")?,
             incarnation: row.try_get("incarnation")?,
             version: row.try_get("version")?,
+            shows_names: row.try_get("shows_names")?,
         })
     }
 }

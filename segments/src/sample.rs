@@ -3,14 +3,14 @@
 mod content;
 mod show;
 
-use std::time::Duration;
-
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use shared::reference::Kind;
-use tokio::time::{Instant, sleep};
+use shared::{
+    consistency::{CONSISTENCY_TOKEN, Positions},
+    reference::Kind,
+};
 
 use crate::token;
 
@@ -18,9 +18,6 @@ use crate::token;
 const TENANT: &str = "acme";
 /// Entries in one bulk request: the most that the API takes.
 const BULK: usize = 200;
-/// How long the views may take to show the catalogue, and how often they are asked.
-const CATALOGUE_WITHIN: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A client of the API with a token.
 struct Api {
@@ -36,8 +33,8 @@ struct Api {
 pub async fn load(url: &str) -> anyhow::Result<String> {
     let api = Api::new(url).await?;
     if !api.has_sample().await? {
-        api.write_all().await?;
-        api.wait_for_catalogue().await?;
+        let written = api.write_all().await?;
+        api.wait_for(&written).await?;
     }
     show::examples(&api).await
 }
@@ -57,7 +54,9 @@ impl Api {
         Ok(answer.status() == StatusCode::OK)
     }
 
-    async fn write_all(&self) -> anyhow::Result<()> {
+    /// Writes everything; the positions behind it.
+    async fn write_all(&self) -> anyhow::Result<Positions> {
+        let mut written = Positions::default();
         let catalogue = Kind::ALL.map(|kind| (kind, content::reference(kind)));
         let entries: usize = catalogue.iter().map(|(_, entries)| entries.len()).sum();
         let segments: Vec<Value> = (0..content::SEGMENTS).map(content::segment).collect();
@@ -68,15 +67,15 @@ impl Api {
         let style = "sample     {bar:30} {pos}/{len} written ({per_sec}, {eta} left)";
         bar.set_style(ProgressStyle::with_template(style)?);
         for (kind, entries) in catalogue {
-            self.put_all(&format!("{}/{kind}/bulk", self.reference), &entries, &bar).await?;
+            written.merge(&self.put_all(&format!("{}/{kind}/bulk", self.reference), &entries, &bar).await?);
         }
-        self.put_all(&format!("{}/bulk", self.base), &segments, &bar).await?;
+        written.merge(&self.put_all(&format!("{}/bulk", self.base), &segments, &bar).await?);
         for number in 0..content::SEGMENTS {
             let items = format!("{}/{}/items", self.base, content::segment_id(number));
-            self.put_all(&format!("{items}/CATEGORY/bulk"), &[json!({ "id": content::category_of(number) })], &bar)
-                .await?;
+            let category = json!({ "id": content::category_of(number) });
+            written.merge(&self.put_all(&format!("{items}/CATEGORY/bulk"), &[category], &bar).await?);
             let rows: Vec<Value> = content::products(number).iter().map(|id| json!({ "id": id })).collect();
-            self.put_all(&format!("{items}/PRODUCT/bulk"), &rows, &bar).await?;
+            written.merge(&self.put_all(&format!("{items}/PRODUCT/bulk"), &rows, &bar).await?);
         }
         bar.finish_and_clear();
         println!(
@@ -84,35 +83,30 @@ impl Api {
             "sample",
             segments.len()
         );
-        Ok(())
+        Ok(written)
     }
 
-    async fn put_all(&self, url: &str, rows: &[Value], bar: &ProgressBar) -> anyhow::Result<()> {
+    async fn put_all(&self, url: &str, rows: &[Value], bar: &ProgressBar) -> anyhow::Result<Positions> {
+        let mut written = Positions::default();
         for chunk in rows.chunks(BULK) {
             let answer = self.client.put(url).bearer_auth(&self.token).json(chunk).send().await?;
             ensure!(answer.status() == StatusCode::MULTI_STATUS, "{url} was answered with {}", answer.status());
+            let token = answer.headers().get(CONSISTENCY_TOKEN).context("a write without consistency token")?;
+            written.merge(&token.to_str()?.parse()?);
             let results: Vec<Value> = answer.json().await?;
             let failed = results.iter().find(|result| result["code"].as_u64().is_none_or(|code| code >= 300));
             ensure!(failed.is_none(), "{url}: {failed:?}");
             bar.inc(chunk.len() as u64);
         }
-        Ok(())
+        Ok(written)
     }
 
-    /// Writes of reference data have no consistency token to wait with, so the views are asked for what match knows only
-    /// through a category.
-    async fn wait_for_catalogue(&self) -> anyhow::Result<()> {
-        let wanted = json!({ "id": content::PRODUCT_IN_A_CATEGORY });
-        let question = json!({ "items": [wanted], "segmentIds": [content::segment_id(0)], "site": content::site(0) });
-        let deadline = Instant::now() + CATALOGUE_WITHIN;
-        loop {
-            let url = format!("{}/match", self.base);
-            let answer = self.client.post(url).bearer_auth(&self.token).json(&question).send().await?;
-            if answer.status() == StatusCode::OK && answer.json::<Value>().await? == json!([wanted]) {
-                return Ok(());
-            }
-            ensure!(Instant::now() < deadline, "the catalogue did not reach the views within {CATALOGUE_WITHIN:?}");
-            sleep(LOOK_EVERY).await;
-        }
+    /// Waits until the views show all of this.
+    async fn wait_for(&self, written: &Positions) -> anyhow::Result<()> {
+        let read = self.client.get(format!("{}?pageSize=1", self.base)).bearer_auth(&self.token);
+        let read = read.header(CONSISTENCY_TOKEN, written.to_string()).header("Prefer", "wait=10");
+        let status = read.send().await?.status();
+        ensure!(status == StatusCode::OK, "the views do not show the sample: {status}");
+        Ok(())
     }
 }

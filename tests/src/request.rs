@@ -95,12 +95,7 @@ impl<'a> Request<'a> {
         let is_write = !self.sees_own_writes && self.method != Method::GET && (200..300).contains(&status);
         match answer.header(CONSISTENCY_TOKEN) {
             Some(token) => self.shop.remember(token),
-            // Reference data has no tokens: what reads show of it follows in its own time.
-            None => assert!(
-                !is_write || self.url.contains("/oauth/") || self.url.contains("/reference/"),
-                "{}: no consistency token",
-                answer.asked
-            ),
+            None => assert!(!is_write || self.url.contains("/oauth/"), "{}: no consistency token", answer.asked),
         }
         answer
     }

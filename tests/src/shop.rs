@@ -12,7 +12,7 @@ use shared::consistency::Positions;
 
 use crate::{Answer, Request, stack};
 
-/// How long reads may take to show reference data.
+/// How long reads may take to show what another client wrote.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -116,7 +116,7 @@ impl Shop {
         );
     }
 
-    /// Asks until the answer is as it should be, since what reads show of reference data follows in its own time.
+    /// Asks until the answer is as it should be, where somebody else has written and nobody has a consistency token.
     pub async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !holds().await {

@@ -1,11 +1,13 @@
 //! Reference data: what other systems own, up to 200 entries of a kind at once. Nothing is decided here, the last write counts:
-//! there are no versions, no conditions and no idempotency keys, and whatever went wrong can be sent again.
+//! there are no versions, no conditions and no idempotency keys, and whatever went wrong can be sent again. The consistency
+//! token speaks of the reference log.
 
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, http::StatusCode};
 use serde_json::Value;
 use shared::{
+    consistency::Positions,
     http::{ApiError, ApiResult, Call, Details},
     ids::Tenant,
     reference::{Change, Entry, Id, Key, Kind, MAX_RECORD_BYTES},
@@ -13,7 +15,7 @@ use shared::{
 use tokio::time::timeout;
 
 use super::{
-    App,
+    App, answer,
     bulk::{Bulk, ItemResult},
     error,
 };
@@ -58,16 +60,19 @@ async fn bulk(
             Err(error) => results.push(ItemResult::refused(index, shown, &error)),
         }
     }
-    if !changes.is_empty() {
-        write(app, changes).await?;
+    let positions = if changes.is_empty() { Positions::default() } else { write(app, changes).await? };
+    if let Some(acknowledged) = &app.acknowledged {
+        acknowledged.record(&call.tenant, &positions);
     }
-    Ok(HttpResponse::build(StatusCode::MULTI_STATUS).json(results))
+    let mut response = HttpResponse::build(StatusCode::MULTI_STATUS);
+    answer::mark(&mut response, &positions, false);
+    Ok(response.json(results))
 }
 
-async fn write(app: &App, changes: Vec<Change>) -> Result<(), ApiError> {
+async fn write(app: &App, changes: Vec<Change>) -> Result<Positions, ApiError> {
     let written = timeout(app.settings.answer_within, app.reference.write(changes)).await;
     let reason = match written {
-        Ok(Ok(())) => return Ok(()),
+        Ok(Ok(positions)) => return Ok(positions),
         Ok(Err(doubt)) => doubt.to_string(),
         Err(_) => "the log of reference data did not answer in time".to_owned(),
     };

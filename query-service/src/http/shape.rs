@@ -48,12 +48,17 @@ impl Shape {
         self.languages.accepted.first_concrete().unwrap_or(&self.languages.default)
     }
 
+    /// Whether another language may be shown to another request of the same address.
+    pub fn chooses_language(&self) -> bool {
+        !self.localized.is_empty() && !self.languages.accepted.wants_all()
+    }
+
     /// Reduces a document. Most are shown as they are stored, and not even parsed.
     ///
     /// # Errors
     /// 500 when the view holds no JSON.
     pub fn reduce(&self, doc: String) -> Result<String, ApiError> {
-        if self.fields.is_everything() && (self.localized.is_empty() || self.languages.accepted.wants_all()) {
+        if self.fields.is_everything() && !self.chooses_language() {
             return Ok(doc);
         }
         let mut value = parsed(&doc)?;

@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use shared::{
+    consistency::Place,
     log::{LogError, Offset, Partition},
     reference::{Record, ReferenceLog},
 };
@@ -34,6 +35,7 @@ use super::{
     position::Outrun,
     stats,
 };
+use crate::progress::Progress;
 
 /// The most records in one transaction.
 const BATCH_RECORDS: usize = 1_000;
@@ -53,14 +55,15 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 pub struct Reference<R> {
     log: R,
     database: PgConnectOptions,
+    progress: Progress,
     health: Health,
 }
 
 impl<R: ReferenceLog> Reference<R> {
     /// Between a reference log and the views that the pool reads, which must have been migrated.
-    pub fn new(log: R, pool: &PgPool, health: Health) -> Self {
+    pub fn new(log: R, pool: &PgPool, progress: Progress, health: Health) -> Self {
         health.set_reference(State::Starting);
-        Self { log, database: for_projection((*pool.connect_options()).clone(), "reference"), health }
+        Self { log, database: for_projection((*pool.connect_options()).clone(), "reference"), progress, health }
     }
 
     /// Projects until dropped, which can be at any time: what is not committed will be read again.
@@ -107,6 +110,7 @@ impl<R: ReferenceLog> Reference<R> {
             self.health.set_reference(State::Standby);
             time::sleep(TRY_LOCK_EVERY).await;
         }
+        let epoch = self.progress.epoch();
         let positions = tables::load(&mut connection, self.log.partitions()).await?;
         let mut ends = BTreeMap::new();
         for (partition, projected) in &positions {
@@ -115,6 +119,7 @@ impl<R: ReferenceLog> Reference<R> {
                 return Err(Failure::ForeignLog { projected: *projected, end });
             }
             ends.insert(*partition, end);
+            self.progress.publish_loaded(epoch, Place::Reference(*partition), *projected);
         }
         tracing::info!(?positions, "projecting the reference log");
         self.health.set_reference(State::CatchingUp);
@@ -156,9 +161,34 @@ impl<R: ReferenceLog> Reference<R> {
             };
         };
         if batch.records() > 0 {
-            apply(connection, batch).await?;
+            self.apply(connection, batch).await?;
         }
         broken.map_or(Ok(true), |error| Err(error.into()))
+    }
+
+    /// One transaction: the rows, what was refused, and the positions.
+    async fn apply(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Failure> {
+        let (records, moved, refused) = (batch.records(), batch.moved.clone(), batch.refused.clone());
+        let rows = Rows::of(batch)?;
+        let epoch = self.progress.epoch();
+        let mut transaction = connection.begin().await?;
+        let cut = tables::write(&mut transaction, &rows).await?;
+        let unreadable = tables::put_aside(&mut transaction, &refused).await?;
+        let cycles = tables::put_aside(&mut transaction, &cut).await?;
+        if !tables::advance(&mut transaction, &moved).await? {
+            transaction.rollback().await?;
+            return Err(Outrun.into());
+        }
+        transaction.commit().await?;
+        for (partition, (_, to)) in moved {
+            self.progress.publish(epoch, Place::Reference(partition), to);
+        }
+        stats::reference_applied(records, unreadable, cycles);
+        for one in refused.iter().chain(&cut) {
+            let (partition, offset) = (one.partition.number(), one.offset);
+            tracing::warn!(partition, offset, reason = %one.reason, "a record of reference data is refused");
+        }
+        Ok(())
     }
 }
 
@@ -169,25 +199,4 @@ struct Begun {
     positions: BTreeMap<Partition, Offset>,
     /// The end of each partition at that time.
     ends: BTreeMap<Partition, Offset>,
-}
-
-/// One transaction: the rows, what was refused, and the positions.
-async fn apply(connection: &mut PgConnection, batch: Batch) -> Result<(), Failure> {
-    let (records, moved, refused) = (batch.records(), batch.moved.clone(), batch.refused.clone());
-    let rows = Rows::of(batch)?;
-    let mut transaction = connection.begin().await?;
-    let cut = tables::write(&mut transaction, &rows).await?;
-    let unreadable = tables::put_aside(&mut transaction, &refused).await?;
-    let cycles = tables::put_aside(&mut transaction, &cut).await?;
-    if !tables::advance(&mut transaction, &moved).await? {
-        transaction.rollback().await?;
-        return Err(Outrun.into());
-    }
-    transaction.commit().await?;
-    stats::reference_applied(records, unreadable, cycles);
-    for one in refused.iter().chain(&cut) {
-        let (partition, offset) = (one.partition.number(), one.offset);
-        tracing::warn!(partition, offset, reason = %one.reason, "a record of reference data is refused");
-    }
-    Ok(())
 }

@@ -51,7 +51,7 @@ async fn a_view_that_does_not_get_there_is_refused_or_marked() {
     assert_eq!(api.get("/g1").answer().await.header("X-Consistency"), None);
 
     // Another process takes the projection over; this one sees it in the table.
-    let elsewhere = query_service::progress::Progress::new(api.views.progress.partitions());
+    let elsewhere = query_service::progress::Progress::new(api.views.progress.partitions(), 1);
     let pool = crate::support::open(api.views.url(), elsewhere.clone()).await;
     let clock = std::sync::Arc::new(shared::SystemClock);
     let options = query_service::projector::Options::default();

@@ -48,7 +48,7 @@ impl Tables {
     async fn filled() -> Self {
         let database = local_parts::testing::database().await;
         let one = Database { connections: 1, ..Database::at(database.url()) };
-        let pool = views::open(&one, Progress::new(1)).await.expect("the views open");
+        let pool = views::open(&one, Progress::new(1, 0)).await.expect("the views open");
         sqlx::raw_sql(FILL).execute(&pool).await.expect("filled");
         Self { pool, tenant: Tenant::parse("acme").expect("a tenant"), _database: database }
     }
@@ -107,6 +107,8 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
     tables.items(None, None, false, "mixins.m:8", "", true).await;
     tables.items(None, None, false, "item.code:code77", "", true).await;
     tables.items(Some("s7"), None, false, "item.name.en:~^name7", "item.name:desc", true).await;
+    tables.items(None, None, false, "item.name.en:name77", "", true).await;
+    tables.items(None, None, false, "item.name:~name777.$", "", true).await;
     tables.items(None, None, true, "segmentId:s9", "", true).await;
     tables.items(None, None, true, "", "", false).await;
     tables.items(None, Some("site7"), false, "segmentId:(s7,s57)", "", true).await;

@@ -11,7 +11,7 @@ use query_service::{
 use serde_json::Value;
 use shared::{
     SystemClock,
-    consistency::Positions,
+    consistency::{Place, Positions},
     ids::Tenant,
     log::{Partition, local::LocalReference, memory::MemLog},
     reference::{Change, Entry, Id, Key, Kind, ReferenceLog as _},
@@ -71,7 +71,7 @@ pub struct Views {
 impl Views {
     pub async fn empty() -> Self {
         let database = local_parts::testing::database().await;
-        let progress = Progress::new(PARTITIONS);
+        let progress = Progress::new(PARTITIONS, 1);
         let pool = open(database.url(), progress.clone()).await;
         Self { database, pool, progress }
     }
@@ -95,17 +95,14 @@ impl Views {
     /// Projects what other systems tell until the guard is dropped.
     pub fn follow(&self, catalogue: &Catalogue) -> Projection {
         let health = Health::new(0);
-        let reference = Reference::new(catalogue.log.clone(), &self.pool, health.clone());
+        let reference = Reference::new(catalogue.log.clone(), &self.pool, self.progress.clone(), health.clone());
         Projection { health, task: tokio::spawn(reference.run()) }
     }
 
     /// Waits until the views show everything that other systems told.
     pub async fn know(&self, catalogue: &Catalogue) {
         let end = catalogue.log.end(Partition::new(0)).await.expect("the log answers");
-        eventually("reference data is known", async || {
-            self.count("select coalesce(max(next_offset), 0) from reference_projection").await >= end
-        })
-        .await;
+        self.reach(&Positions::at(Place::Reference(Partition::new(0)), end)).await;
     }
 
     /// Waits until the views show everything.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use shared::{
+    consistency::{Place, Positions},
     log::Partition,
     reference::{MAX_RECORD_BYTES, ReferenceLog as _},
 };
@@ -58,6 +59,8 @@ async fn every_kind_is_written_under_its_key() {
         let answer = bulk(&service, "PUT", kind, json!([entry])).await;
         let expected = json!([{ "index": 1, "id": id, "code": 204, "status": "OK" }]);
         assert_eq!((answer.status, &answer.body), (207, &expected), "{kind}");
+        let end = service.reference.end(Partition::new(0)).await.expect("an end");
+        assert_eq!(answer.positions(), Positions::at(Place::Reference(Partition::new(0)), end), "{kind}");
     }
     let state = written(&service).await;
     assert_eq!(state.len(), entries.len());

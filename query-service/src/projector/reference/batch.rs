@@ -28,6 +28,7 @@ pub struct Batch {
 }
 
 /// What was said of an entry.
+#[expect(clippy::large_enum_variant, reason = "nearly everything is a put")]
 #[derive(Debug)]
 pub enum Said {
     /// It is so, by the record at this place.

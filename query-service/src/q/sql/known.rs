@@ -28,6 +28,7 @@ pub fn push_item_name(sql: &mut QueryBuilder<Postgres>, language: Option<&str>, 
         sql.push("not ");
     }
     sql.push("exists (select from ").push(Source::Item.as_sql());
+    push_candidates(sql, test);
     sql.push(" and exists (select from jsonb_each_text(n.name) t where ");
     match language {
         Some(language) => drop(sql.push("lower(t.key collate \"C\") = ").push_bind(language.to_owned())),
@@ -42,4 +43,18 @@ pub fn push_item_name(sql: &mut QueryBuilder<Postgres>, language: Option<&str>, 
         }
     }
     sql.push("))");
+}
+
+/// What an index finds; the exact condition follows.
+fn push_candidates(sql: &mut QueryBuilder<Postgres>, test: &Test) {
+    match test {
+        Test::AnyOf(scalars) => {
+            let texts: Vec<String> = scalars.iter().map(|scalar| scalar.text.clone()).collect();
+            sql.push(" and name_values(n.name) && ").push_bind(texts);
+        }
+        Test::Matches(pattern) => {
+            sql.push(" and name_texts(n.name) collate \"C\" ~ ").push_bind(pattern.candidates().to_owned());
+        }
+        Test::Missing | Test::Exists | Test::Within(_) => {}
+    }
 }
