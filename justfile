@@ -23,7 +23,6 @@ e2e *ARGS:
 
 # Load, with the floors measured in the same run.
 bench *ARGS:
-    cargo build --release -p segments
     cargo run --release -p bench -- {{ARGS}}
 
 # Keeps I/O, clocks and ids out of the domain.

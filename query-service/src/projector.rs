@@ -95,6 +95,8 @@ impl<L: EventLog> Projector<L> {
     /// again.
     pub async fn run(self) {
         let database = (*self.pool.connect_options()).clone();
+        // Not ready before somebody has looked: `finish` does.
+        self.health.set_bulk(true);
         if let Err(error) = bulk::prepare(&self.pool, &self.log, self.options.bulk_from).await {
             tracing::warn!(%error, "projecting with all indexes");
         }

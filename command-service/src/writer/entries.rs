@@ -147,9 +147,8 @@ impl Entries {
     pub(super) fn take_parked(&mut self) -> Vec<(Entry, Parked)> {
         let mut parked = Vec::new();
         for arrival in self.arrivals(|entry| matches!(entry.stage, Stage::Parked(_))) {
-            let Some(entry) = self.take(arrival) else { continue };
-            if let Stage::Parked(decision) = &entry.stage {
-                let decision = decision.clone();
+            let Some(mut entry) = self.take(arrival) else { continue };
+            if let Stage::Parked(decision) = std::mem::replace(&mut entry.stage, Stage::Queued) {
                 parked.push((entry, decision));
             }
         }

@@ -49,7 +49,7 @@ struct Inner {
     states: Mutex<Vec<State>>,
     /// Of the reference log.
     reference: Mutex<State>,
-    /// Whether indexes may be missing.
+    /// Whether indexes may be missing: also as long as nobody has looked yet.
     is_bulk: AtomicBool,
 }
 

@@ -2,6 +2,7 @@
 //! them; what the views then hold and answer is compared.
 
 mod api;
+mod batches;
 mod customers;
 mod fresh;
 mod items;

@@ -17,11 +17,7 @@ async fn an_item_is_assigned_replaced_and_taken_away() {
         ("away", "DELETE", None, 204),
         ("away already", "DELETE", None, 204),
     ] {
-        let asking = service.ask(method, &path);
-        let answer = match body {
-            Some(body) => asking.json(&body).await,
-            None => asking.send().await,
-        };
+        let answer = service.ask(method, &path).json_or_nothing(body.as_ref()).await;
         assert_eq!(answer.status, expected, "{case}: {}", answer.body);
         if answer.status < 300 {
             assert_eq!(answer.body, Value::Null, "{case}");

@@ -166,6 +166,14 @@ impl Asking<'_> {
         self.header("Content-Type", "application/json").text(&body.to_string()).await
     }
 
+    /// With a body or without one.
+    pub async fn json_or_nothing(self, body: Option<&Value>) -> Answered {
+        match body {
+            Some(body) => self.json(body).await,
+            None => self.send().await,
+        }
+    }
+
     pub async fn text(self, body: &str) -> Answered {
         let Self { service, builder } = self;
         Asking { service, builder: builder.body(body.to_owned()) }.send().await

@@ -30,6 +30,7 @@ const REQUIRED: [(&str, &str); 4] = [
 ];
 
 const MAX_BYTES: &str = "max.message.bytes";
+const COMPRESSION: &str = "compression.type";
 const MIN_REPLICAS: &str = "min.insync.replicas";
 const UNCLEAN: &str = "unclean.leader.election.enable";
 
@@ -170,10 +171,17 @@ pub(super) async fn check_reference(
         tracing::warn!(topic, kept, "views that are away for longer than {TOMBSTONES} keep what was removed");
     }
     let (name, right) = COMPACTED;
-    if value(name) == right {
-        return Ok(partitions);
+    let mut wrong: Vec<(&str, String)> = unreadable(&found).into_iter().collect();
+    if value(name) != right {
+        wrong.push((name, right.to_owned()));
     }
-    Err(unfit(config, topic, &found, &[(name, right.to_owned())]))
+    if wrong.is_empty() { Ok(partitions) } else { Err(unfit(config, topic, &found, &wrong)) }
+}
+
+/// What this program could not decompress, and what it should be.
+fn unreadable(found: &HashMap<String, String>) -> Option<(&'static str, String)> {
+    let is_zstd = found.get(COMPRESSION).is_some_and(|value| value == "zstd");
+    (is_zstd && cfg!(not(feature = "kafka-zstd"))).then(|| (COMPRESSION, "producer".to_owned()))
 }
 
 pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<Context>>) -> Result<(), ConnectError> {
@@ -189,6 +197,7 @@ pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<
     if value(MAX_BYTES).parse::<u32>().is_ok_and(|bytes| bytes < MAX_MESSAGE_BYTES) {
         wrong.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
     }
+    wrong.extend(unreadable(&found));
     if replicas < 3 || value(MIN_REPLICAS).parse::<u32>().is_ok_and(|least| least < 2) {
         let least = value(MIN_REPLICAS);
         tracing::warn!(topic = config.topic, replicas, least, "the loss of one broker can lose events or stop writes");
