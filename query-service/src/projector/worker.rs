@@ -32,7 +32,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 
 /// Between the beginnings of two batches, unless somebody waits for the second one or it is worth its transaction. Tiny
 /// transactions cost the machine more than the rows in them.
-const GATHER: Duration = Duration::from_millis(25);
+const GATHER: Duration = Duration::from_millis(100);
 
 /// A batch of so many records is worth a transaction.
 const WORTH_IT: usize = 64;
