@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ["shared/src/config.rs", "command-service/src/config.rs", "query-service/src/config.rs"]
-CONFIGURATION += ["segments/src/up/args.rs"]
+CONFIGURATION += ["segments/src/up/args.rs", "segments/src/import.rs"]
 FILES = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
 NAMES = ["/" + name for name in FILES.stdout.splitlines()]
 

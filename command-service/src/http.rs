@@ -12,6 +12,7 @@ mod customers;
 mod error;
 mod headers;
 mod items;
+mod reference;
 mod segments;
 
 use std::{sync::Arc, time::Duration};
@@ -22,7 +23,10 @@ use shared::{
 };
 use tokio::time::timeout;
 
-use crate::writer::{Answer, Failure, Request, WriterHandle};
+use crate::{
+    reference::ReferenceWriter,
+    writer::{Answer, Failure, Request, WriterHandle},
+};
 
 /// What the writes of the API are configured with.
 #[derive(Debug, Clone)]
@@ -46,14 +50,20 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct App {
     writer: WriterHandle,
+    reference: ReferenceWriter,
     settings: Settings,
     acknowledged: Option<Acknowledged>,
 }
 
 impl App {
     /// `acknowledged` is told every answered write, for reads that are served by the same process.
-    pub fn new(writer: WriterHandle, settings: Settings, acknowledged: Option<Acknowledged>) -> Arc<Self> {
-        Arc::new(Self { writer, settings, acknowledged })
+    pub fn new(
+        writer: WriterHandle,
+        reference: ReferenceWriter,
+        settings: Settings,
+        acknowledged: Option<Acknowledged>,
+    ) -> Arc<Self> {
+        Arc::new(Self { writer, reference, settings, acknowledged })
     }
 
     /// Submits a command now and waits for its answer in the returned future.
@@ -96,4 +106,6 @@ pub fn routes(router: Router, app: &Arc<App>) -> Router {
         .on(Operation::DeleteCustomerOfLegalEntity, app, customers::delete)
         .on(Operation::BulkPutCustomers, app, customers::bulk_put)
         .on(Operation::BulkDeleteCustomers, app, customers::bulk_delete)
+        .on(Operation::BulkPutReference, app, reference::bulk_put)
+        .on(Operation::BulkDeleteReference, app, reference::bulk_delete)
 }

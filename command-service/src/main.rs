@@ -15,7 +15,10 @@ use shared::{
     clock::SharedClock,
     config::TrustedIssuer,
     http::{Router, health, serve},
-    log::{WriterName, kafka::KafkaLog},
+    log::{
+        WriterName,
+        kafka::{KafkaLog, KafkaReference},
+    },
     shutdown, telemetry,
 };
 
@@ -35,12 +38,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {}", config.listen.listen))?;
     let TrustedIssuer { auth, dev_issuer } = config.auth.set_up(clock.clone()).await?;
     let log = KafkaLog::connect(config.kafka.config()).await?;
+    let reference = KafkaReference::connect(config.kafka.config()).await?;
     let hung = log.hung();
 
     let writer_config = writer_config(&config)?;
     let (join, membership) = Membership::prepare(log.clone(), &writer_config.instance);
     let settings = config.api.settings();
-    let started = service::start(log, join, writer_config.clone(), settings, None, clock).await?;
+    let started = service::start(log, reference, join, writer_config.clone(), settings, None, clock).await?;
     let Service { app, writer, mut ended } = started;
 
     let checked = (writer.clone(), auth.clone());

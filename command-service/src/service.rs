@@ -7,6 +7,7 @@ use shared::{
     clock::SharedClock,
     consistency::Acknowledged,
     log::{EventLog, LockEvents, LogError, kafka::KafkaLog},
+    reference::ReferenceLog,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     http::{App, Settings},
+    reference::ReferenceWriter,
     writer::{self, Ended, WriterConfig, WriterHandle},
 };
 
@@ -42,6 +44,7 @@ pub struct Service {
 /// When the log cannot be read.
 pub async fn start<L: EventLog>(
     log: L,
+    reference: impl ReferenceLog,
     locks: impl FnOnce() -> LockEvents + 'static,
     config: WriterConfig,
     settings: Settings,
@@ -49,7 +52,7 @@ pub async fn start<L: EventLog>(
     clock: SharedClock,
 ) -> Result<Service, LogError> {
     let (handle, ended) = writer::start(log, locks, clock, Box::new(Uuid::now_v7), config).await?;
-    let app = App::new(handle.clone(), settings, acknowledged);
+    let app = App::new(handle.clone(), ReferenceWriter::new(reference), settings, acknowledged);
     Ok(Service { app, writer: handle, ended })
 }
 

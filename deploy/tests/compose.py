@@ -56,13 +56,17 @@ def the_topics_have_the_settings_that_are_checked_at_start():
     assert len(required) == 4, "the table of required settings was found"
     mebibytes = re.search(r"MAX_MESSAGE_BYTES: u32 = (\d+) \* 1024 \* 1024", source("shared/src/log/kafka/config.rs"))
     required["max.message.bytes"] = str(int(mebibytes[1]) * 1024 * 1024)
+    compacted = dict(re.findall(r'const COMPACTED: .*?= \("([a-z.]+)", "([^"]+)"\);', topics))
+    assert len(compacted) == 1, "the required setting of the other topic was found"
     script = SERVICES["topics"]["command"][0]
-    created = dict(re.findall(r"--config ([a-z.]+)=(\S+)", script))
-    for name, value in required.items():
-        assert created.get(name) == value, f"{name} is {created.get(name)}, not {value}"
+    for topic, settings in {"segments.events.v1": required, "reference.v1": compacted}.items():
+        command = re.search(rf"--topic {re.escape(topic)}\b(.*?)(?=\n\s*topics |\Z)", script, re.S)
+        created = dict(re.findall(r"--config ([a-z.]+)=(\S+)", command[1]))
+        for name, value in settings.items():
+            assert created.get(name) == value, f"{topic}: {name} is {created.get(name)}, not {value}"
     for name in OURS:
         assert f"--partitions {SERVICES[name]['environment']['KAFKA_PARTITIONS']} " in script, name
-    for default in ("segments.events.v1", "segments.writers.lock"):
+    for default in ("segments.events.v1", "segments.writers.lock", "reference.v1"):
         assert f"--topic {default}" in script and default in source("shared/src/config.rs"), default
 
 

@@ -58,6 +58,9 @@ ROUTES = [
     ("GET", BASE + "/%2E%2E/items", "query"),
     ("PUT", BASE + "//g1", "command"),
     ("POST", BASE + "//search", "query"),
+    ("PUT", "/reference/acme/product/bulk", "command"),
+    ("DELETE", "/reference/acme/productCategory/bulk", "command"),
+    ("GET", "/reference/acme/product/bulk", "query"),
     ("POST", "/oauth/token", "command"),
     ("GET", "/.well-known/jwks.json", "command"),
 ]

@@ -158,7 +158,7 @@ fn check_receipt(answer: &Answer, fact: &Fact<'_>) -> anyhow::Result<()> {
     let tag = fact.receipt.tag.map(header_of);
     ensure!(answer.etag == tag, "the tag should be {tag:?}");
     let token: Vec<_> = answer.token.iter().flat_map(|token| token.iter()).collect();
-    ensure!(token == [(fact.partition, fact.offset + 1)], "the token names {token:?}");
+    ensure!(token == [(fact.partition.into(), fact.offset + 1)], "the token names {token:?}");
     Ok(())
 }
 

@@ -33,6 +33,9 @@ pub struct Config {
     /// Whether segments outside their validity are hidden from their customers, and match nothing.
     #[arg(long, env = "OWN_ENFORCE_VALIDITY", default_value_t = false, action = ArgAction::Set)]
     pub own_enforce_validity: bool,
+    /// Whether products match through categories above their own.
+    #[arg(long, env = "MATCH_DESCENDANTS", default_value_t = true, action = ArgAction::Set)]
+    pub match_descendants: bool,
 }
 
 /// Where the views are.
@@ -61,6 +64,7 @@ impl Config {
             projector: self.projector.then(Options::default),
             default_language: self.default_language.clone(),
             enforce_validity: self.own_enforce_validity,
+            match_descendants: self.match_descendants,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The read side of the API: segments, what is assigned to them, match.
+//! The read side of the API: segments, what is assigned to them, category trees, match.
 //!
 //! A handler parses headers and parameters, then the body, waits for the views if it must, asks [`crate::views`] and answers.
 //! A new operation: its line in [`routes`], a handler in the file of its resource.
@@ -12,6 +12,7 @@ mod matching;
 mod segments;
 mod shape;
 mod sight;
+mod trees;
 
 use shared::{
     Timestamp,
@@ -38,6 +39,8 @@ pub struct App {
     pub default_language: String,
     /// Whether segments outside their validity are hidden from their customers, and match nothing.
     pub enforce_validity: bool,
+    /// Whether products match through categories above their own.
+    pub match_descendants: bool,
 }
 
 impl App {
@@ -57,6 +60,7 @@ pub fn routes(router: Router, app: &App) -> Router {
         .on(Operation::GetSegment, app, segments::get)
         .on(Operation::MatchItems, app, matching::products)
         .on(Operation::ListItems, app, items::list)
+        .on(Operation::ListCategoryTrees, app, trees::list)
         .on(Operation::ListSegmentItems, app, items::list_of_segment)
         .on(Operation::SearchSegmentItems, app, items::search_of_segment)
         .on(Operation::GetItem, app, items::get)

@@ -10,7 +10,7 @@ use shared::{
     clock::SharedClock,
     config::TrustedIssuer,
     http::{Router, health, serve},
-    log::kafka::KafkaLog,
+    log::kafka::{KafkaLog, KafkaReference},
     shutdown, telemetry,
 };
 
@@ -28,7 +28,9 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen.listen))?;
     let TrustedIssuer { auth, dev_issuer } = config.auth.set_up(clock.clone()).await?;
     let log = KafkaLog::connect(config.kafka.config()).await?;
-    let query = service::open(log, &config.settings(), None, clock).await.context("the views cannot be opened")?;
+    let reference = KafkaReference::connect(config.kafka.config()).await?;
+    let query =
+        service::open(log, reference, &config.settings(), None, clock).await.context("the views cannot be opened")?;
 
     let (health, keys) = (query.health.clone(), auth.clone());
     let readiness: health::Readiness =

@@ -1,7 +1,7 @@
-//! How far the views have read each partition, as this process knows it. A read that must see a write waits here.
+//! How far the views have read each partition of both logs, as this process knows it. A read that must see a write waits here.
 //!
 //! The projector of this process publishes what it has committed. Partitions that another process projects are looked up in
-//! the table `projection`, and only while somebody waits for them; `NOTIFY` would be quicker by some milliseconds, but it
+//! the tables of positions, and only while somebody waits for them; `NOTIFY` would be quicker by some milliseconds, but it
 //! makes every commit that notifies wait for the one before.
 //!
 //! The projector commits without waiting for Postgres to sync, so a crash of Postgres takes back the newest rows together
@@ -19,7 +19,7 @@ use std::{
 
 use shared::{
     Timestamp,
-    consistency::Positions,
+    consistency::{Place, Positions},
     log::{Offset, Partition},
 };
 use sqlx::{PgConnection, PgPool};
@@ -40,7 +40,10 @@ pub struct Progress(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// Of the log of events.
     parts: Vec<Part>,
+    /// Of the log of reference data.
+    reference: Vec<Part>,
     /// Counts [`Progress::relearn`]; what was learnt before it is not published after it.
     epoch: AtomicU64,
     changed: watch::Sender<()>,
@@ -79,11 +82,12 @@ pub struct Epoch(u64);
 pub struct UnknownPartition;
 
 impl Progress {
-    /// Of a log with so many partitions; nothing is known yet.
-    pub fn new(partitions: u16) -> Self {
-        let part = || Part { next_offset: UNKNOWN.into(), waiting: 0.into(), pending_since: NOTHING_PENDING.into() };
+    /// Of a log of events and one of reference data with so many partitions; nothing is known yet.
+    pub fn new(partitions: u16, reference: u16) -> Self {
+        let part = |_| Part { next_offset: UNKNOWN.into(), waiting: 0.into(), pending_since: NOTHING_PENDING.into() };
         Self(Arc::new(Inner {
-            parts: (0..partitions).map(|_| part()).collect(),
+            parts: (0..partitions).map(part).collect(),
+            reference: (0..reference).map(part).collect(),
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(()),
             asked: Notify::new(),
@@ -91,37 +95,48 @@ impl Progress {
         }))
     }
 
-    /// How many partitions the log has.
+    /// How many partitions the log of events has.
     pub fn partitions(&self) -> u16 {
         self.0.parts.len() as u16
     }
 
+    fn part(&self, place: Place) -> Option<&Part> {
+        match place {
+            Place::Event(partition) => self.0.parts.get(partition.index()),
+            Place::Reference(partition) => self.0.reference.get(partition.index()),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Part> {
+        self.0.parts.iter().chain(&self.0.reference)
+    }
+
     /// The offset up to which the views show a partition; none before it is known.
-    pub fn next_offset(&self, partition: Partition) -> Option<Offset> {
-        let part = self.0.parts.get(partition.index())?;
+    pub fn next_offset(&self, place: impl Into<Place>) -> Option<Offset> {
+        let part = self.part(place.into())?;
         Some(part.next_offset.load(Ordering::Acquire)).filter(|offset| *offset != UNKNOWN)
     }
 
     /// Grows with everything that the views show.
     pub(crate) fn total(&self) -> i64 {
-        self.0.parts.iter().map(|part| part.next_offset.load(Ordering::Relaxed)).sum()
+        self.all().map(|part| part.next_offset.load(Ordering::Relaxed)).sum()
     }
 
     /// Whether the views show everything that is asked for.
     pub fn reached(&self, positions: &Positions) -> bool {
-        positions.reached_by(|partition| self.next_offset(partition))
+        positions.reached_by(|place| self.next_offset(place))
     }
 
-    /// Whether the log has all partitions of the token.
+    /// Whether the logs have all partitions of the token.
     ///
     /// # Errors
     /// When it does not.
     pub fn check(&self, positions: &Positions) -> Result<(), UnknownPartition> {
-        let known = positions.iter().all(|(partition, _)| partition.index() < self.0.parts.len());
+        let known = positions.iter().all(|(place, _)| self.part(place).is_some());
         if known { Ok(()) } else { Err(UnknownPartition) }
     }
 
-    /// How long the oldest record that is read but not yet shown has been waiting; zero when the views are up to date.
+    /// How long the oldest event that is read but not yet shown has been waiting; zero when the views are up to date.
     pub fn lag(&self, now: Timestamp) -> Duration {
         self.0.parts.iter().map(|part| part.lag(now)).max().unwrap_or_default()
     }
@@ -157,12 +172,12 @@ impl Progress {
         }
     }
 
-    /// Waits until somebody in this process waits for the partition.
+    /// Waits until somebody in this process waits for the partition of the log of events.
     pub(crate) async fn wanted(&self, partition: Partition) {
         self.asked(|| self.0.parts[partition.index()].is_wanted()).await;
     }
 
-    /// Waits until somebody in this process waits for any partition.
+    /// Waits until somebody in this process waits for any of them.
     pub(crate) async fn any_wanted(&self) {
         self.asked(|| self.0.parts.iter().any(Part::is_wanted)).await;
     }
@@ -184,17 +199,20 @@ impl Progress {
     }
 
     /// The projector has committed up to here. Ignored when connections began anew since `epoch`.
-    pub(crate) fn publish(&self, epoch: Epoch, partition: Partition, next_offset: Offset) {
-        if self.epoch() == epoch {
-            self.0.parts[partition.index()].next_offset.fetch_max(next_offset, Ordering::AcqRel);
-            self.0.changed.send_replace(());
-        }
+    pub(crate) fn publish(&self, epoch: Epoch, place: impl Into<Place>, next_offset: Offset) {
+        self.set(epoch, place.into(), |part| {
+            part.next_offset.fetch_max(next_offset, Ordering::AcqRel);
+        });
     }
 
     /// The projector has read from the database, under its lock, that the partition stands here.
-    pub(crate) fn publish_loaded(&self, epoch: Epoch, partition: Partition, next_offset: Offset) {
-        if self.epoch() == epoch {
-            self.0.parts[partition.index()].next_offset.store(next_offset, Ordering::Release);
+    pub(crate) fn publish_loaded(&self, epoch: Epoch, place: impl Into<Place>, next_offset: Offset) {
+        self.set(epoch, place.into(), |part| part.next_offset.store(next_offset, Ordering::Release));
+    }
+
+    fn set(&self, epoch: Epoch, place: Place, set: impl FnOnce(&Part)) {
+        if let Some(part) = self.part(place).filter(|_| self.epoch() == epoch) {
+            set(part);
             self.0.changed.send_replace(());
         }
     }
@@ -212,14 +230,14 @@ impl Progress {
     pub async fn relearn(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         self.0.epoch.fetch_add(1, Ordering::AcqRel);
         let rows = positions(connection).await?;
-        for part in &self.0.parts {
+        for part in self.all() {
             part.next_offset.store(UNKNOWN, Ordering::Release);
         }
         self.learn(rows);
         Ok(())
     }
 
-    /// One look at the table for all who wait.
+    /// One look at the tables for all who wait.
     pub(crate) async fn look(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         let mut last_look = self.0.last_look.lock().await;
         if last_look.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
@@ -235,9 +253,9 @@ impl Progress {
         Ok(())
     }
 
-    fn learn(&self, rows: Vec<(i16, Offset)>) {
-        for (partition, next_offset) in rows {
-            if let Some(part) = usize::try_from(partition).ok().and_then(|index| self.0.parts.get(index)) {
+    fn learn(&self, rows: Vec<(Place, Offset)>) {
+        for (place, next_offset) in rows {
+            if let Some(part) = self.part(place) {
                 part.next_offset.fetch_max(next_offset, Ordering::AcqRel);
             }
         }
@@ -262,7 +280,7 @@ impl<'p> Waiting<'p> {
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.positions.iter().filter_map(|(partition, _)| self.progress.0.parts.get(partition.index()))
+        self.positions.iter().filter_map(|(place, _)| self.progress.part(place))
     }
 }
 
@@ -274,8 +292,15 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn positions(connection: &mut PgConnection) -> Result<Vec<(i16, Offset)>, sqlx::Error> {
-    sqlx::query_as("select partition, next_offset from projection").fetch_all(connection).await
+async fn positions(connection: &mut PgConnection) -> Result<Vec<(Place, Offset)>, sqlx::Error> {
+    let both = "select true, partition, next_offset from projection
+                union all select false, partition, next_offset from reference_projection";
+    let rows: Vec<(bool, i16, Offset)> = sqlx::query_as(both).fetch_all(connection).await?;
+    let placed = rows.into_iter().filter_map(|(is_event, partition, next_offset)| {
+        let partition = Partition::new(u16::try_from(partition).ok()?);
+        Some((if is_event { Place::Event(partition) } else { Place::Reference(partition) }, next_offset))
+    });
+    Ok(placed.collect())
 }
 
 #[cfg(test)]
@@ -284,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_was_learnt_before_connections_began_anew_is_not_published() {
-        let progress = Progress::new(2);
+        let progress = Progress::new(2, 1);
         let before = progress.epoch();
         progress.publish(before, Partition::new(1), 7);
         assert_eq!(progress.next_offset(Partition::new(1)), Some(7));
@@ -296,7 +321,7 @@ mod tests {
 
     #[test]
     fn the_lag_is_the_age_of_the_oldest_waiting_record() {
-        let progress = Progress::new(2);
+        let progress = Progress::new(2, 1);
         let at = Timestamp::from_unix_millis;
         assert_eq!(progress.lag(at(5_000)), Duration::ZERO);
         progress.set_pending(Partition::new(0), Some(at(4_000)));
@@ -308,7 +333,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_partition_is_wanted_while_somebody_waits_for_it() {
-        let progress = Progress::new(2);
+        let progress = Progress::new(2, 1);
         let (waited, other) = (Partition::new(0), Partition::new(1));
         let positions = Positions::at(waited, 3);
         let waker = progress.clone();
@@ -324,8 +349,13 @@ mod tests {
 
     #[test]
     fn tokens_of_unknown_partitions_are_refused() {
-        let progress = Progress::new(2);
-        assert!(progress.check(&Positions::at(Partition::new(1), 3)).is_ok());
-        assert_eq!(progress.check(&Positions::at(Partition::new(2), 3)), Err(UnknownPartition));
+        let progress = Progress::new(2, 1);
+        let reference = |partition| Place::Reference(Partition::new(partition));
+        for known in [Partition::new(1).into(), reference(0)] {
+            assert!(progress.check(&Positions::at(known, 3)).is_ok());
+        }
+        for unknown in [Partition::new(2).into(), reference(1)] {
+            assert_eq!(progress.check(&Positions::at(unknown, 3)), Err(UnknownPartition));
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! a [`batch`] (for each segment its net [`change`]), which becomes [`rows`], which [`tables`] writes in one transaction with
 //! the new [`position`]. What goes wrong is judged in [`failure`]. Empty views are filled in [`bulk`].
 //!
+//! [`Reference`] does the same for the reference log, which other systems write.
+//!
 //! A new kind of event: fold it in [`change`]; if it needs a table, add a migration, its columns in [`rows`] and its statement
 //! in [`tables`], and list the table in [`crate::views::checksum`] and its GIN index in [`indexes`].
 //!
@@ -22,6 +24,7 @@ mod indexes;
 mod merging;
 mod position;
 mod reaper;
+mod reference;
 mod rows;
 mod stats;
 mod tables;
@@ -36,6 +39,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
 
 pub use health::{Health, State};
+pub use reference::Reference;
 pub use stats::describe;
 
 use self::{hub::Hub, worker::Worker};
@@ -104,7 +108,7 @@ impl<L: EventLog> Projector<L> {
                 log: self.log.clone(),
                 hub: hub.clone(),
                 partition,
-                database: for_projection(database.clone(), partition),
+                database: for_projection(database.clone(), &partition.to_string()),
                 progress: self.progress.clone(),
                 health: self.health.clone(),
                 options: self.options,
@@ -127,8 +131,8 @@ impl<L: EventLog> Projector<L> {
 
 /// Its statements join a batch with the keys of a table, so plans that read a table whole are wrong however small the table
 /// seemed when the plan was made.
-fn for_projection(database: PgConnectOptions, partition: Partition) -> PgConnectOptions {
-    database.application_name(&format!("projector {partition}")).options([
+fn for_projection(database: PgConnectOptions, what: &str) -> PgConnectOptions {
+    database.application_name(&format!("projector {what}")).options([
         ("statement_timeout", "0"),
         ("synchronous_commit", "off"),
         ("enable_seqscan", "off"),

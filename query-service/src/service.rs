@@ -3,12 +3,12 @@
 
 use std::{future::Future, sync::Arc};
 
-use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog};
+use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog, reference::ReferenceLog};
 
 use crate::{
     http::App,
     progress::Progress,
-    projector::{Health, Options, Projector},
+    projector::{Health, Options, Projector, Reference},
     views::{self, Database, OpenError},
 };
 
@@ -23,6 +23,8 @@ pub struct Settings {
     pub default_language: String,
     /// Whether segments outside their validity are hidden from their customers, and match nothing.
     pub enforce_validity: bool,
+    /// Whether products match through categories above their own.
+    pub match_descendants: bool,
 }
 
 /// The query side, ready to be served.
@@ -36,30 +38,35 @@ pub struct Service<W> {
     pub work: W,
 }
 
-/// Opens the views of a log. `acknowledged` is what the command side of the same process has answered, if it has one.
+/// Opens the views of a log and of the reference data. `acknowledged` is what the command side of the same process has answered, if it has one.
 ///
 /// # Errors
 /// When the database cannot be reached, or its tables cannot be made.
-pub async fn open<L: EventLog>(
+pub async fn open<L: EventLog, R: ReferenceLog>(
     log: L,
+    reference: R,
     settings: &Settings,
     acknowledged: Option<Acknowledged>,
     clock: SharedClock,
-) -> Result<Service<impl Future<Output = ()> + Send + use<L>>, OpenError> {
-    let progress = Progress::new(log.partitions());
+) -> Result<Service<impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
+    let progress = Progress::new(log.partitions(), reference.partitions());
     let pool = views::open(&settings.database, progress.clone()).await?;
     let options = settings.projector.unwrap_or_default();
     let projector = Projector::new(log, pool.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
-    let projects = settings.projector.is_some();
+    let reference =
+        settings.projector.is_some().then(|| Reference::new(reference, &pool, progress.clone(), health.clone()));
     let work = async move {
-        if projects {
-            projector.run().await;
-        } else {
-            projector.watch().await;
+        match reference {
+            // Neither ends by itself, but for a fault.
+            Some(reference) => tokio::select! {
+                () = projector.run() => {}
+                () = reference.run() => {}
+            },
+            None => projector.watch().await,
         }
     };
-    let (default_language, enforce_validity) = (settings.default_language.clone(), settings.enforce_validity);
-    let app = App { pool, progress, acknowledged, clock, default_language, enforce_validity };
+    let Settings { default_language, enforce_validity, match_descendants, .. } = settings.clone();
+    let app = App { pool, progress, acknowledged, clock, default_language, enforce_validity, match_descendants };
     Ok(Service { app, health, work })
 }

@@ -3,6 +3,7 @@
 //! Tables lie in the schema `v1`, reached by `search_path`; another version of the views would be another schema beside it.
 //! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration.
 
+pub mod categories;
 pub mod checksum;
 pub mod customers;
 mod doc;
@@ -52,6 +53,8 @@ pub struct Tagged {
     pub incarnation: String,
     /// `metadata.version`.
     pub version: i64,
+    /// Whether the document shows reference data, which changes without the version.
+    pub shows_names: bool,
 }
 
 impl FromRow<'_, PgRow> for Tagged {
@@ -60,6 +63,7 @@ impl FromRow<'_, PgRow> for Tagged {
             doc: row.try_get("doc")?,
             incarnation: row.try_get("incarnation")?,
             version: row.try_get("version")?,
+            shows_names: row.try_get("shows_names")?,
         })
     }
 }

@@ -23,7 +23,12 @@ use shared::{
     config::TrustedIssuer,
     consistency::Acknowledged,
     http::{Router, ServerOptions, health, serve},
-    log::{EventLog, LockEvents, WriterName, all_granted, kafka::KafkaLog, local::LocalLog},
+    log::{
+        EventLog, LockEvents, WriterName, all_granted,
+        kafka::{KafkaLog, KafkaReference},
+        local::{LocalLog, LocalReference},
+    },
+    reference::ReferenceLog,
     shutdown, telemetry,
 };
 use tokio::sync::oneshot;
@@ -70,6 +75,7 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     std::fs::create_dir_all(&folder)?;
     let path = folder.join("log.sqlite");
     let log = LocalLog::open(&path, PARTITIONS, front.clock.clone()).await?;
+    let reference = LocalReference::open(folder.join("reference.sqlite")).await?;
     say("log", format_args!("{} (embedded: for one machine; use Kafka beyond that)", path.display()));
     let mut parts = Parts::default();
     let Some(database) = unless_stopped(&front.stop, parts.database(&args, &folder)).await? else { return Ok(()) };
@@ -77,7 +83,8 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     let writer = WriterConfig::new(&*instance, WriterName(format!("local.segments.w.{instance}")));
     let partitions = log.partitions();
     let never = std::future::pending();
-    let served = run_both(&args, front, log, move || all_granted(partitions), writer, database, never).await;
+    let logs = Logs { events: log, reference };
+    let served = run_both(&args, front, logs, move || all_granted(partitions), writer, database, never).await;
     parts.stop().await;
     served
 }
@@ -89,15 +96,16 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     let starting = async {
         let config = parts.kafka(&choice, &folder, PARTITIONS).await?;
         let log = KafkaLog::connect(config.clone()).await?;
+        let reference = KafkaReference::connect(config.clone()).await?;
         say("log", format_args!("Apache Kafka at {}, topic {}", config.brokers, config.topic));
-        anyhow::Ok((config, log, parts.database(&args, &folder).await?))
+        anyhow::Ok((config, Logs { events: log, reference }, parts.database(&args, &folder).await?))
     };
-    let Some((config, log, database)) = unless_stopped(&front.stop, starting).await? else { return Ok(()) };
+    let Some((config, logs, database)) = unless_stopped(&front.stop, starting).await? else { return Ok(()) };
     let instance = command::instance_name(None, &folder)?;
     let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
-    let (join, membership) = Membership::prepare(log.clone(), &instance);
-    let hung = log.hung();
-    let served = run_both(&args, front, log, join, WriterConfig::new(&*instance, name), database, hung).await;
+    let (join, membership) = Membership::prepare(logs.events.clone(), &instance);
+    let hung = logs.events.hung();
+    let served = run_both(&args, front, logs, join, WriterConfig::new(&*instance, name), database, hung).await;
     membership.left().await;
     parts.stop().await;
     served
@@ -114,6 +122,12 @@ async fn unless_stopped<T>(
     }
 }
 
+/// What is written and read.
+struct Logs<L, R> {
+    events: L,
+    reference: R,
+}
+
 /// Both sides of the API, started.
 struct Sides<W> {
     command: command::Service,
@@ -123,41 +137,45 @@ struct Sides<W> {
     readiness: health::Readiness,
 }
 
-async fn run_both<L: EventLog>(
+async fn run_both<L: EventLog, R: ReferenceLog>(
     args: &UpArgs,
     front: Front,
-    log: L,
+    logs: Logs<L, R>,
     locks: impl FnOnce() -> LockEvents + 'static,
     writer: WriterConfig,
     database: Database,
     hung: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let Front { listener, clock, metrics, stop } = front;
-    let starting = start_both(args, clock, metrics, log, locks, writer, database);
+    let starting = start_both(args, clock, metrics, logs, locks, writer, database);
     match unless_stopped(&stop, starting).await? {
         Some(sides) => serve_both(args, listener, sides, stop, hung).await,
         None => Ok(()),
     }
 }
 
-async fn start_both<L: EventLog>(
+async fn start_both<L: EventLog, R: ReferenceLog>(
     args: &UpArgs,
     clock: SharedClock,
     metrics: PrometheusHandle,
-    log: L,
+    logs: Logs<L, R>,
     locks: impl FnOnce() -> LockEvents + 'static,
     writer: WriterConfig,
     database: Database,
 ) -> anyhow::Result<Sides<impl Future<Output = ()> + Send + 'static>> {
+    let Logs { events: log, reference } = logs;
     let TrustedIssuer { auth, dev_issuer } = args.auth().set_up(clock.clone()).await?;
     let acknowledged = Acknowledged::default();
     let (settings, seen) = (command_http::Settings::default(), Some(acknowledged.clone()));
-    let command = command::start(log.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
+    let command =
+        command::start(log.clone(), reference.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
     say("writer", format_args!("log replayed, {} partitions", log.partitions()));
     let default_language = settings.default_language;
     let projector = Some(projector::Options::default());
-    let settings = query::Settings { database, projector, default_language, enforce_validity: false };
-    let query = query::open(log, &settings, Some(acknowledged), clock).await.context("the views cannot be opened")?;
+    let (enforce_validity, match_descendants) = (false, true);
+    let settings = query::Settings { database, projector, default_language, enforce_validity, match_descendants };
+    let query = query::open(log, reference, &settings, Some(acknowledged), clock).await;
+    let query = query.context("the views cannot be opened")?;
     say("projector", format_args!("running"));
 
     let (writer, views, keys) = (command.writer.clone(), query.health.clone(), auth.clone());

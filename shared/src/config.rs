@@ -58,7 +58,10 @@ pub struct KafkaArgs {
     /// The topic without data by which instances share the partitions out.
     #[arg(long, env = "KAFKA_LOCK_TOPIC", default_value = "segments.writers.lock")]
     pub kafka_lock_topic: String,
-    /// How many partitions the topics have; it can never be changed.
+    /// The compacted topic of reference data.
+    #[arg(long, env = "KAFKA_REFERENCE_TOPIC", default_value = "reference.v1")]
+    pub kafka_reference_topic: String,
+    /// How many partitions the topics of events and locks have; it can never be changed.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub kafka_partitions: u16,
     /// Begins the names of consumer groups and writers, so that installations can share a cluster.
@@ -78,6 +81,7 @@ impl KafkaArgs {
         KafkaConfig {
             topic: self.kafka_topic.clone(),
             lock_topic: self.kafka_lock_topic.clone(),
+            reference_topic: self.kafka_reference_topic.clone(),
             environment: self.kafka_environment.clone(),
             transactions: self.kafka_transactions,
             options: self.kafka_options.iter().cloned().collect(),

@@ -11,6 +11,8 @@ mod envelope;
 pub mod headers;
 mod payload;
 
+pub(crate) use payload::canonical;
+
 pub use control::{Control, FOLD_VERSION, WriterStarted, WriterStopped};
 pub use envelope::{Actor, CommandStamp, Envelope, Unreadable, WriterStamp};
 pub use headers::Headers;

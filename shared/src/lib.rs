@@ -11,6 +11,7 @@ pub mod events;
 pub mod http;
 pub mod ids;
 pub mod log;
+pub mod reference;
 pub mod shutdown;
 pub mod telemetry;
 

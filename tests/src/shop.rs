@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use reqwest::Method;
@@ -10,6 +11,10 @@ use serde_json::Value;
 use shared::consistency::Positions;
 
 use crate::{Answer, Request, stack};
+
+/// How long reads may take to show what another client wrote.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// One tenant on a running service.
 pub struct Shop {
@@ -98,6 +103,26 @@ impl Shop {
     /// Assigns a customer, `id` or `id/legal entity`, which must not have been assigned before.
     pub async fn join(&self, segment: &str, customer: &str) {
         self.ask(Method::PUT, &format!("/{segment}/customers/{customer}")).await.empty(201);
+    }
+
+    /// Writes entries of reference data, which must succeed.
+    pub async fn know(&self, kind: &str, entries: &Value) {
+        let path = format!("/reference/{}/{kind}/bulk", self.tenant);
+        let results = self.ask_at(Method::PUT, &path).json(entries).await.expect(207);
+        assert!(
+            results.column("code").iter().all(|code| code == 200 || code == 201 || code == 204),
+            "{}",
+            results.text
+        );
+    }
+
+    /// Asks until the answer is as it should be, where somebody else has written and nobody has a consistency token.
+    pub async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !holds().await {
+            assert!(tokio::time::Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// The segment as it is now.

@@ -6,6 +6,9 @@ use super::{Fault, FaultKind, Rejection};
 
 /// The strong tag of a document: `<incarnation, 8 hex digits>.<version>`. A document that was created again under its old id
 /// has another incarnation, so no tag is ever used twice. Written here without the quotes of the header.
+///
+/// Reads add a third part where they show one version in several ways: `.` and 16 hex digits, a hash of the body. It says
+/// nothing of what a write may change, so it is read and forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ETag {
     /// The last 8 hex digits of the id of the event that created the document.
@@ -29,11 +32,21 @@ impl FromStr for ETag {
     type Err = InvalidETag;
 
     fn from_str(text: &str) -> Result<Self, InvalidETag> {
+        let text = without_hash(text);
         let (incarnation, version) = text.split_once('.').ok_or(InvalidETag)?;
         let incarnation = u32::from_str_radix(incarnation, 16).map_err(|_| InvalidETag)?;
         let tag = Self { incarnation, version: version.parse().map_err(|_| InvalidETag)? };
         // One tag has one spelling: no sign, no capitals, no leading zeros.
         if tag.to_string() == text { Ok(tag) } else { Err(InvalidETag) }
+    }
+}
+
+/// The tag without the part that tells how its document was shown.
+fn without_hash(text: &str) -> &str {
+    let is_hash = |part: &str| part.len() == 16 && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match text.rsplit_once('.') {
+        Some((tag, part)) if tag.contains('.') && is_hash(part) => tag,
+        _ => text,
     }
 }
 
@@ -113,9 +126,21 @@ mod tests {
     fn a_tag_has_one_spelling() {
         assert_eq!(TAG.to_string(), "00abcdef.7");
         assert_eq!("00abcdef.7".parse(), Ok(TAG));
-        for text in
-            ["", "00abcdef", "abcdef.7", "00ABCDEF.7", "00abcdef.07", "+0abcdef.7", "00abcdef.+7", "00abcdef.7 "]
-        {
+        assert_eq!("00abcdef.7.0123456789abcdef".parse(), Ok(TAG), "of a body");
+        for text in [
+            "",
+            "00abcdef",
+            "abcdef.7",
+            "00ABCDEF.7",
+            "00abcdef.07",
+            "+0abcdef.7",
+            "00abcdef.+7",
+            "00abcdef.7 ",
+            "00abcdef.7.",
+            "00abcdef.7.0123456789abcde",
+            "00abcdef.7.0123456789ABCDEF",
+            "00abcdef.0123456789abcdef",
+        ] {
             assert_eq!(text.parse::<ETag>(), Err(InvalidETag), "{text:?}");
         }
     }

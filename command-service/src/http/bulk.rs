@@ -55,6 +55,11 @@ impl Bulk {
         Ok(Self(items))
     }
 
+    /// The entries.
+    pub fn into_entries(self) -> Vec<Value> {
+        self.0
+    }
+
     /// Makes an item of each entry, given its place from 0 and its canonical form.
     pub fn items(self, make: impl Fn(usize, Value, CanonicalBody) -> Item) -> Vec<Item> {
         let entries = self.0.into_iter().enumerate();
@@ -161,7 +166,7 @@ impl Results {
 
 /// The result of one item.
 #[derive(Debug, Serialize)]
-struct ItemResult {
+pub struct ItemResult {
     index: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
@@ -178,20 +183,29 @@ impl Entry {
             Ok(answer) if answer::has_created(&answer) => {
                 ItemResult { index, id: of_success, code: 201, status: "Created", message: None }
             }
-            // The platform's documents pair 204 with this word.
-            Ok(_) => ItemResult { index, id: of_success, code: 204, status: "OK", message: None },
-            Err(Refused::AtTheDoor(error)) => refused(index, of_failure, &error),
-            Err(Refused::ByTheWriter(failure)) => refused(index, of_failure, &error::of_item_failure(failure)),
+            Ok(_) => ItemResult::done(index, of_success),
+            Err(Refused::AtTheDoor(error)) => ItemResult::refused(index, of_failure, &error),
+            Err(Refused::ByTheWriter(failure)) => {
+                ItemResult::refused(index, of_failure, &error::of_item_failure(failure))
+            }
         }
     }
 }
 
-fn refused(index: u64, id: Option<String>, error: &ApiError) -> ItemResult {
-    let code = error.status_code();
-    let status = code.canonical_reason().unwrap_or("Unknown");
-    let message = match error {
-        ApiError::Error(body) => body.message.clone(),
-        ApiError::Fault(_) => error.to_string(),
-    };
-    ItemResult { index, id, code: code.as_u16(), status, message: Some(message) }
+impl ItemResult {
+    /// It was done, and there is nothing to say of it. The platform's documents pair 204 with this word.
+    pub fn done(index: u64, id: Option<String>) -> Self {
+        Self { index, id, code: 204, status: "OK", message: None }
+    }
+
+    /// It was not done.
+    pub fn refused(index: u64, id: Option<String>, error: &ApiError) -> Self {
+        let code = error.status_code();
+        let status = code.canonical_reason().unwrap_or("Unknown");
+        let message = match error {
+            ApiError::Error(body) => body.message.clone(),
+            ApiError::Fault(_) => error.to_string(),
+        };
+        Self { index, id, code: code.as_u16(), status, message: Some(message) }
+    }
 }

@@ -5,5 +5,6 @@ mod conditions;
 mod customers;
 mod idempotency;
 mod items;
+mod reference;
 mod segments;
 mod service;

@@ -27,6 +27,7 @@ impl Program {
         let config = KafkaConfig {
             topic: format!("{name}.events"),
             lock_topic: format!("{name}.lock"),
+            reference_topic: format!("{name}.reference"),
             environment: name,
             ..KafkaConfig::new(brokers, 3)
         };
@@ -42,6 +43,7 @@ impl Program {
             .env("KAFKA_BROKERS", &self.config.brokers)
             .env("KAFKA_TOPIC", &self.config.topic)
             .env("KAFKA_LOCK_TOPIC", &self.config.lock_topic)
+            .env("KAFKA_REFERENCE_TOPIC", &self.config.reference_topic)
             .env("KAFKA_ENVIRONMENT", &self.config.environment)
             .env("KAFKA_PARTITIONS", self.config.partitions.to_string())
             .env("LISTEN", &self.address)

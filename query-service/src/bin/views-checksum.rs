@@ -17,7 +17,7 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let pool = views::connect(&Config::parse().database.database(), Progress::new(0)).await?;
+    let pool = views::connect(&Config::parse().database.database(), Progress::new(0, 0)).await?;
     for checksum in checksum::of(&pool).await? {
         println!("{checksum}");
     }

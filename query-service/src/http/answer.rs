@@ -6,11 +6,13 @@ use actix_web::{
 };
 use shared::http::{ApiError, ApiResult, Call, conditional::TagCondition, paging::TOTAL_COUNT};
 
-use super::{App, fresh::Shown};
+use super::{App, fresh::Shown, shape::Shape};
 use crate::views::{PageOf, Tagged};
 
 /// Milliseconds that the views are behind.
 const VIEW_LAG: &str = "X-View-Lag-Ms";
+/// Hexadecimal digits of a body's hash in its tag.
+const TAG_HASH_DIGITS: usize = 16;
 /// `stale` when the answer does not show the write of the token.
 const CONSISTENCY: &str = "X-Consistency";
 
@@ -23,23 +25,24 @@ pub fn if_none_match(call: &Call) -> Result<Option<TagCondition>, ApiError> {
     header.map(|value| TagCondition::parse(IF_NONE_MATCH.as_str(), &value)).transpose()
 }
 
-/// 200 with the document, or 304 when the client has it. `reduce` makes of the stored document what is shown.
+/// 200 with what is shown of the document, or 304 when the client has it.
+///
+/// Incarnation and version make the tag, the same that writes answer. Where an address shows more than one body of a version,
+/// in another language or with other names, a hash of the body is a third part of it; writes ignore that part.
 ///
 /// # Errors
 /// When the document cannot be reduced.
-pub fn one(
-    app: &App,
-    shown: Shown,
-    found: Tagged,
-    condition: Option<TagCondition>,
-    reduce: impl FnOnce(String) -> Result<String, ApiError>,
-) -> ApiResult {
-    let tag = format!("{}.{}", found.incarnation, found.version);
+pub fn one(app: &App, shown: Shown, found: Tagged, condition: Option<TagCondition>, shape: &Shape) -> ApiResult {
+    let mut tag = format!("{}.{}", found.incarnation, found.version);
+    let doc = shape.reduce(found.doc)?;
+    if found.shows_names || shape.chooses_language() {
+        let hash = blake3::hash(doc.as_bytes());
+        tag.extend([".", &hash.to_hex()[..TAG_HASH_DIGITS]]);
+    }
     let quoted = format!("\"{tag}\"");
     if condition.is_some_and(|condition| condition.matches_weakly(&tag)) {
         return Ok(headed(app, shown, HttpResponse::NotModified()).insert_header((ETAG, quoted)).finish());
     }
-    let doc = reduce(found.doc)?;
     Ok(headed(app, shown, HttpResponse::Ok()).insert_header((ETAG, quoted)).insert_header(JSON).body(doc))
 }
 

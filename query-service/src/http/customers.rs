@@ -43,7 +43,7 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let customer = customer(&call).map_err(|_| not_found())?;
     let shown = awaited.wait(&app, &call, Some(&segment_id)).await?;
     let found = customers::get(&app.pool, &call.tenant, &segment_id, &customer).await.map_err(super::database)?;
-    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, |doc| shape.reduce(doc))
+    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, &shape)
 }
 
 fn customer(call: &Call) -> Result<CustomerRef, InvalidId> {

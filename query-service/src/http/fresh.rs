@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared::{
-    consistency::{CONSISTENCY_TOKEN, Positions},
-    http::{ApiError, Call, freshness::Freshness},
+    consistency::{CONSISTENCY_TOKEN, Place, Positions},
+    http::{ApiError, Call, Operation, freshness::Freshness},
     ids::{SegmentId, SegmentKey},
     log::partition_of,
 };
@@ -66,11 +66,22 @@ impl Awaited {
     }
 }
 
+/// What reads of this kind may show of the acknowledged writes.
 fn acknowledged(app: &App, call: &Call, segment: Option<&SegmentId>) -> Positions {
     let Some(acknowledged) = &app.acknowledged else { return Positions::default() };
-    let positions = acknowledged.of(&call.tenant);
-    let Some(segment) = segment else { return positions };
-    let key = SegmentKey::new(call.tenant.clone(), segment.clone());
-    let partition = partition_of(&key, app.progress.partitions());
-    positions.iter().filter(|(other, _)| *other == partition).collect()
+    let partition = segment.map(|segment| {
+        let key = SegmentKey::new(call.tenant.clone(), segment.clone());
+        partition_of(&key, app.progress.partitions())
+    });
+    let may_show = |place: Place| match place {
+        Place::Event(other) => partition.is_none_or(|partition| other == partition),
+        Place::Reference(_) => shows_reference_data(call.operation),
+    };
+    acknowledged.of(&call.tenant).iter().filter(|(place, _)| may_show(*place)).collect()
+}
+
+/// Names, trees and matches follow from reference data; segments know nothing of it.
+fn shows_reference_data(operation: Operation) -> bool {
+    use Operation::{GetSegment, ListMySegments, ListSegments, SearchSegments};
+    !matches!(operation, ListSegments | ListMySegments | SearchSegments | GetSegment)
 }

@@ -55,7 +55,7 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let visible = visible.ok_or_else(not_found)?;
     let shown = awaited.wait(&app, &call, Some(&segment_id)).await?;
     let found = items::get(&app.pool, &call.tenant, &visible, &segment_id, &item).await.map_err(super::database)?;
-    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, |doc| shape.reduce(doc))
+    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, &shape)
 }
 
 /// Which assignments a list is about.

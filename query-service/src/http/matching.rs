@@ -21,6 +21,7 @@ pub async fn products(app: App, mut call: Call) -> ApiResult {
         segment_ids: &question.segment_ids,
         site_code: &question.site_code,
         valid_at: app.valid_at(),
+        with_descendants: app.match_descendants,
         products: &question.products,
     };
     let found = if question.segment_ids.is_empty() || question.products.is_empty() {

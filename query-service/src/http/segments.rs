@@ -53,7 +53,7 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let visible = visible.ok_or_else(not_found)?;
     let shown = awaited.wait(&app, &call, Some(&id)).await?;
     let found = segments::get(&app.pool, &call.tenant, &visible, &id).await.map_err(super::database)?;
-    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, |doc| shape.reduce(doc))
+    answer::one(&app, shown, found.ok_or_else(not_found)?, condition, &shape)
 }
 
 async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, visible: Option<Visible>) -> ApiResult {

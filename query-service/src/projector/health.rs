@@ -47,15 +47,17 @@ pub struct Health(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     states: Mutex<Vec<State>>,
+    /// Of the reference log.
+    reference: Mutex<State>,
     /// Whether indexes may be missing: also as long as nobody has looked yet.
     is_bulk: AtomicBool,
 }
 
 impl Health {
-    /// All starting.
+    /// All partitions starting; the reference log is nobody's yet.
     pub fn new(partitions: u16) -> Self {
         let states = Mutex::new(vec![State::Starting; usize::from(partitions)]);
-        Self(Arc::new(Inner { states, is_bulk: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { states, reference: Mutex::new(State::Standby), is_bulk: AtomicBool::new(false) }))
     }
 
     /// Each partition with what its projection is doing.
@@ -64,12 +66,22 @@ impl Health {
         states.iter().cloned().zip(0..).map(|(state, number)| (Partition::new(number), state)).collect()
     }
 
-    /// The partitions whose views fall behind, and why, and whether indexes are missing; the service is ready when there are none.
+    /// What the projection of the reference log is doing.
+    pub fn reference(&self) -> State {
+        self.0.reference.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The partitions whose views fall behind, and why, the same of the reference log, and whether indexes are missing; the
+    /// service is ready when there are none.
     pub fn problems(&self) -> Vec<String> {
         let is_good = |state: &State| matches!(state, State::Following | State::Standby);
         let bad = self.states().into_iter().filter(|(_, state)| !is_good(state));
         let mut problems: Vec<String> =
             bad.map(|(partition, state)| format!("partition {partition} {state}")).collect();
+        let reference = self.reference();
+        if !is_good(&reference) {
+            problems.push(format!("reference data {reference}"));
+        }
         if self.0.is_bulk.load(Ordering::Relaxed) {
             problems.push("indexes are being made".to_owned());
         }
@@ -85,6 +97,10 @@ impl Health {
 
     pub(super) fn set_bulk(&self, is_bulk: bool) {
         self.0.is_bulk.store(is_bulk, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_reference(&self, state: State) {
+        *self.0.reference.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     pub(super) fn get(&self, partition: Partition) -> State {

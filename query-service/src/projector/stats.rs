@@ -13,6 +13,8 @@ pub fn describe() {
     metrics::describe_gauge!("projection_stopped", "1 when a record cannot be applied and the partition stopped");
     metrics::describe_counter!("projection_records_total", "Records applied");
     metrics::describe_counter!("projection_ignored_total", "Records that do not count, by reason");
+    metrics::describe_counter!("reference_records_total", "Records of reference data that were read");
+    metrics::describe_counter!("reference_refused_total", "Records of reference data that were refused, by reason");
     metrics::describe_histogram!("projection_batch_size", "Records in a batch");
     metrics::describe_histogram!("projection_apply_seconds", "Time to apply a batch");
 }
@@ -36,6 +38,14 @@ pub fn ignored(partition: Partition, reasons: &[Ignored]) {
         };
         metrics::counter!("projection_ignored_total", "partition" => partition.to_string(), "reason" => name)
             .increment(1);
+    }
+}
+
+/// A batch of reference data is committed, some of whose records were refused.
+pub fn reference_applied(records: usize, unreadable: u64, cycles: u64) {
+    metrics::counter!("reference_records_total").increment(records as u64);
+    for (reason, count) in [("unreadable", unreadable), ("cycle", cycles)] {
+        metrics::counter!("reference_refused_total", "reason" => reason).increment(count);
     }
 }
 

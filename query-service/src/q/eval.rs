@@ -26,6 +26,7 @@ fn clause_holds(clause: &Clause, row: &Value) -> bool {
     let is_date = matches!(path, ["validity", "from" | "to"] | ["metadata", "createdAt" | "modifiedAt"]);
     let values = match path {
         [member @ ("name" | "description"), language @ ..] => translations(&row[member], language),
+        ["item", "name", language @ ..] => translations(&row["item"]["name"], language),
         _ => reached(row, path),
     };
     let exists = values.iter().any(|value| !is_empty(value));

@@ -76,6 +76,10 @@ pub(super) enum Target {
     Instant { column: &'static str, nullable: bool },
     /// Translations in `s.search`; in one language (lower case) or in all.
     Localized { member: Member, language: Option<String> },
+    /// A text column of reference data, null where it is not known.
+    Known { source: Source, column: &'static str },
+    /// Translations of the name of an item; in one language (lower case) or in all.
+    ItemName { language: Option<String> },
     /// The value at a path in the free-form members.
     Json(Vec<String>),
     /// `validity` as a whole.
@@ -84,6 +88,25 @@ pub(super) enum Target {
     Present,
     /// What no row has.
     Absent,
+}
+
+/// Reference data that an assignment names. Its SQL calls the row `n`; there need not be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Customer,
+    LegalEntity,
+    Item,
+}
+
+impl Source {
+    /// What follows `from` in a query for the row that the assignment `a` names.
+    pub fn as_sql(self) -> &'static str {
+        match self {
+            Self::Customer => "customer n where n.tenant = a.tenant and n.customer_id = a.customer_id",
+            Self::LegalEntity => "legal_entity n where n.tenant = a.tenant and n.legal_entity_id = a.legal_entity_id",
+            Self::Item => "item n where n.tenant = a.tenant and n.type = a.type and n.item_id = a.item_id",
+        }
+    }
 }
 
 /// A localized member of a segment.
@@ -140,17 +163,24 @@ fn item_field(path: &[&str]) -> Target {
         ["type"] => Target::Text("a.type"),
         ["item"] => Target::Present,
         ["item", "id"] => Target::Text("a.item_id"),
+        ["item", "code"] => Target::Known { source: Source::Item, column: "n.code" },
+        ["item", "name"] => Target::ItemName { language: None },
+        ["item", "name", language] => Target::ItemName { language: Some(language.to_ascii_lowercase()) },
         _ => assignment_field(path),
     }
 }
 
-/// Names of customers and legal entities are not known here, so these fields are absent.
 fn customer_field(path: &[&str]) -> Target {
+    let known = |source, column| Target::Known { source, column };
     match path {
         ["customer"] => Target::Present,
         ["customer", "id"] => Target::Text("a.customer_id"),
+        ["customer", "firstName"] => known(Source::Customer, "n.first_name"),
+        ["customer", "lastName"] => known(Source::Customer, "n.last_name"),
+        ["customer", "email"] => known(Source::Customer, "n.email"),
         ["legalEntity"] => Target::PresentWith("a.legal_entity_id"),
         ["legalEntity", "id"] => Target::TextOrEmpty("a.legal_entity_id"),
+        ["legalEntity", "name"] => known(Source::LegalEntity, "n.name"),
         ["assignmentType"] => Target::Text("a.assignment_type"),
         _ => assignment_field(path),
     }

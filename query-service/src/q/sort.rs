@@ -4,7 +4,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     Resource,
-    field::{self, Member, Target},
+    field::{self, Member, Source, Target},
     parser::is_ident,
     sql::jsonpath,
 };
@@ -71,6 +71,10 @@ impl Sort {
                 Target::Localized { member, language } => {
                     push_translation(sql, *member, language.as_deref().unwrap_or_default(), *descending);
                 }
+                Target::Known { source, column } => push_known(sql, *source, column, *descending),
+                Target::ItemName { language } => {
+                    push_item_name(sql, language.as_deref().unwrap_or_default(), *descending);
+                }
                 Target::Json(path) => push_free_form(sql, self.resource, path, *descending),
                 // No order among objects, nor where nothing is.
                 Target::Validity | Target::Present | Target::PresentWith(_) | Target::Absent => {}
@@ -100,6 +104,7 @@ impl Key {
             Target::Localized { member, language: None } => {
                 Target::Localized { member, language: Some(language.to_ascii_lowercase()) }
             }
+            Target::ItemName { language: None } => Target::ItemName { language: Some(language.to_ascii_lowercase()) },
             target => target,
         };
         Ok(Self { target, descending })
@@ -115,6 +120,19 @@ fn push_column(sql: &mut QueryBuilder<Postgres>, column: &'static str, descendin
 fn push_translation(sql: &mut QueryBuilder<Postgres>, member: Member, language: &str, descending: bool) {
     let path = format!("$.{}[*] ? (@.l == {}).v", member.as_str(), jsonpath::string(language));
     sql.push("(jsonb_path_query_first(s.search, ").push_bind(path).push("::jsonpath) #>> '{}') collate \"C\"");
+    push_direction(sql, descending, true);
+}
+
+fn push_known(sql: &mut QueryBuilder<Postgres>, source: Source, column: &'static str, descending: bool) {
+    sql.push("(select ").push(column).push(" from ").push(source.as_sql()).push(")");
+    push_direction(sql, descending, true);
+}
+
+fn push_item_name(sql: &mut QueryBuilder<Postgres>, language: &str, descending: bool) {
+    sql.push(
+        "(select (select min(t.value collate \"C\") from jsonb_each_text(n.name) t where lower(t.key collate \"C\") = ",
+    );
+    sql.push_bind(language.to_owned()).push(") from ").push(Source::Item.as_sql()).push(")");
     push_direction(sql, descending, true);
 }
 

@@ -6,6 +6,7 @@
 mod column;
 mod json;
 pub(super) mod jsonpath;
+mod known;
 mod localized;
 
 use std::collections::HashSet;
@@ -40,6 +41,8 @@ fn push_condition(sql: &mut QueryBuilder<Postgres>, resource: Resource, target: 
         Target::Instant { column, .. } => column::push_instant(sql, column, test),
         Target::Validity => column::push_any_of_two(sql, ["s.valid_from", "s.valid_to"], test),
         Target::Localized { member, language } => localized::push(sql, *member, language.as_deref(), test),
+        Target::Known { source, column } => known::push(sql, *source, column, test),
+        Target::ItemName { language } => known::push_item_name(sql, language.as_deref(), test),
         Target::Json(path) => json::push(sql, resource, path, test),
         Target::Present => push_constant(sql, matches!(test, Test::Exists)),
         Target::Absent => push_constant(sql, matches!(test, Test::Missing)),

@@ -23,10 +23,39 @@ pub struct Wanted<'a> {
     pub page: Page,
 }
 
+/// The SQL of the members that are known of the customer; an empty text when none is.
+macro_rules! known_customer {
+    () => {
+        r#"coalesce((
+            select coalesce(',"firstName":' || to_json(n.first_name), '') || coalesce(',"lastName":' || to_json(n.last_name), '')
+                || coalesce(',"email":' || to_json(n.email), '')
+            from customer n where n.tenant = a.tenant and n.customer_id = a.customer_id), '')"#
+    };
+}
+
+/// The same of the legal entity.
+macro_rules! known_legal_entity {
+    () => {
+        r#"coalesce((
+            select ',"name":' || to_json(n.name)
+            from legal_entity n where n.tenant = a.tenant and n.legal_entity_id = a.legal_entity_id), '')"#
+    };
+}
+
 const DOC: &str = assignment_doc!(
-    r#"'{"customer":{"id":' || to_json(a.customer_id) || '}'
-    || case when a.legal_entity_id = '' then '' else ',"legalEntity":{"id":' || to_json(a.legal_entity_id) || '}' end
-    || ',"assignmentType":"' || a.assignment_type || '"'"#
+    r#"'{"customer":{"id":' || to_json(a.customer_id) || "#,
+    known_customer!(),
+    r#" || '}' || case when a.legal_entity_id = '' then '' else ',"legalEntity":{"id":' || to_json(a.legal_entity_id) || "#,
+    known_legal_entity!(),
+    r#" || '}' end || ',"assignmentType":"' || a.assignment_type || '"'"#
+);
+
+const TAGGED: &str = concat!(
+    " as doc, a.incarnation, a.version, ",
+    known_customer!(),
+    " || ",
+    known_legal_entity!(),
+    " <> '' as shows_names"
 );
 
 /// One assignment.
@@ -41,7 +70,7 @@ pub async fn get(
 ) -> Result<Option<Tagged>, sqlx::Error> {
     let legal_entity_id = customer.legal_entity.as_ref().map_or("", LegalEntityId::as_str);
     let mut sql = QueryBuilder::new("select ");
-    sql.push(DOC).push(" as doc, a.incarnation, a.version from live_customer_assignment a where a.tenant = ");
+    sql.push(DOC).push(TAGGED).push(" from live_customer_assignment a where a.tenant = ");
     sql.push_bind(tenant.as_str()).push(" and a.customer_id = ").push_bind(customer.id.as_str());
     sql.push(" and a.segment_id = ").push_bind(segment_id.as_str());
     sql.push(" and a.legal_entity_id = ").push_bind(legal_entity_id);

@@ -27,9 +27,22 @@ pub struct Wanted<'a> {
     pub page: Page,
 }
 
+/// The SQL of the members that are known of the item; an empty text when none is.
+macro_rules! known {
+    () => {
+        r#"coalesce((
+            select coalesce(',"code":' || to_json(n.code), '') || coalesce(',"name":' || n.name::text, '')
+            from item n where n.tenant = a.tenant and n.type = a.type and n.item_id = a.item_id), '')"#
+    };
+}
+
 const DOC: &str = assignment_doc!(
-    r#"'{"segmentId":' || to_json(a.segment_id) || ',"item":{"id":' || to_json(a.item_id) || '},"type":"' || a.type || '"'"#
+    r#"'{"segmentId":' || to_json(a.segment_id) || ',"item":{"id":' || to_json(a.item_id) || "#,
+    known!(),
+    r#" || '},"type":"' || a.type || '"'"#
 );
+
+const TAGGED: &str = concat!(" as doc, a.incarnation, a.version, ", known!(), " <> '' as shows_names");
 
 /// One assignment, if its segment is visible.
 ///
@@ -43,7 +56,7 @@ pub async fn get(
     item: &ItemRef,
 ) -> Result<Option<Tagged>, sqlx::Error> {
     let mut sql = QueryBuilder::new("select ");
-    sql.push(DOC).push(" as doc, a.incarnation, a.version from live_item_assignment a where a.tenant = ");
+    sql.push(DOC).push(TAGGED).push(" from live_item_assignment a where a.tenant = ");
     sql.push_bind(tenant.as_str()).push(" and a.type = ").push_bind(item.kind.as_str()).push(" and a.item_id = ");
     sql.push_bind(item.id.as_str()).push(" and a.segment_id = ").push_bind(segment_id.as_str());
     push_visible(&mut sql, tenant, visible, Some(segment_id), |_| {});

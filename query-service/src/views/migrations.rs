@@ -8,9 +8,10 @@ use sqlx::{
 };
 
 /// Version, what it is about, and the statements.
-const ALL: [(i64, &str, &str); 2] = [
+const ALL: [(i64, &str, &str); 3] = [
     (1, "views", include_str!("../../migrations/0001_views.sql")),
     (2, "customers", include_str!("../../migrations/0002_customers.sql")),
+    (3, "reference", include_str!("../../migrations/0003_reference.sql")),
 ];
 
 /// Brings the tables to which the pool's `search_path` leads up to date.

@@ -31,8 +31,9 @@ pub async fn get(
     visible: &Visible,
     id: &SegmentId,
 ) -> Result<Option<Tagged>, sqlx::Error> {
-    let mut sql =
-        QueryBuilder::new("select s.doc::text as doc, s.incarnation, s.version from segment s where s.tenant = ");
+    let mut sql = QueryBuilder::new(
+        "select s.doc::text as doc, s.incarnation, s.version, false as shows_names from segment s where s.tenant = ",
+    );
     sql.push_bind(tenant.as_str()).push(" and s.segment_id = ").push_bind(id.as_str());
     visible.push_segment_condition(&mut sql, tenant, Some(id));
     sql.build_query_as().fetch_optional(pool).await

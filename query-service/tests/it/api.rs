@@ -21,7 +21,7 @@ use shared::{
 
 use crate::{
     story::Story,
-    support::{Projection, Views, empty_log},
+    support::{Catalogue, Projection, Views, empty_log},
 };
 
 pub const READ: &str = "customersegment.segment_read";
@@ -34,6 +34,8 @@ pub struct Api {
     pub log: MemLog,
     pub story: Story,
     pub projection: Option<Projection>,
+    pub catalogue: Catalogue,
+    _reference: Projection,
     address: SocketAddr,
     issuer: DevIssuer,
     client: Client,
@@ -49,45 +51,56 @@ pub struct Answer {
 
 impl Api {
     pub async fn start() -> Self {
-        Self::open(None, false).await
+        Self::open(None, |_| {}).await
     }
 
     /// In one process with what acknowledges writes.
     pub async fn with(acknowledged: Acknowledged) -> Self {
-        Self::open(Some(acknowledged), false).await
+        Self::open(Some(acknowledged), |_| {}).await
     }
 
     /// Where segments only count within their validity.
     pub async fn strict() -> Self {
-        Self::open(None, true).await
+        Self::open(None, |app| app.enforce_validity = true).await
     }
 
-    async fn open(acknowledged: Option<Acknowledged>, enforce_validity: bool) -> Self {
+    /// Where products match through their own categories only.
+    pub async fn shallow() -> Self {
+        Self::open(None, |app| app.match_descendants = false).await
+    }
+
+    async fn open(acknowledged: Option<Acknowledged>, set: impl FnOnce(&mut App)) -> Self {
         let (views, log) = (Views::empty().await, empty_log());
         let story = Story::begin(&log).await;
         let projection = Some(views.project(&log));
+        let catalogue = Catalogue::empty().await;
+        let reference = views.follow(&catalogue);
         let folder = tempfile::tempdir().expect("a folder");
         let issuer = DevIssuer::open(folder.path(), Arc::new(SystemClock)).expect("an issuer");
         let keys = Keys::start(issuer.key_source()).await;
         let expected = Expected { issuer: Some(DEV_ISSUER.to_owned()), audience: Some(DEV_AUDIENCE.to_owned()) };
         let auth = Auth::new(keys, expected, Arc::new(SystemClock));
-        let app = App {
+        let mut app = App {
             pool: views.pool.clone(),
             progress: views.progress.clone(),
             acknowledged,
             clock: Arc::new(SystemClock),
             default_language: "en".to_owned(),
-            enforce_validity,
+            enforce_validity: false,
+            match_descendants: true,
         };
+        set(&mut app);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };
         tokio::spawn(serve(listener, http::routes(Router::new(auth), &app), options, std::future::pending()));
-        Self { views, log, story, projection, address, issuer, client: Client::new() }
+        let client = Client::new();
+        Self { views, log, story, projection, catalogue, _reference: reference, address, issuer, client }
     }
 
     pub async fn catch_up(&self) {
         self.views.catch_up(&self.story).await;
+        self.views.know(&self.catalogue).await;
     }
 
     /// Waits for a write.

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::{
-    consistency::{Acknowledged, CONSISTENCY_TOKEN, Positions},
+    consistency::{Acknowledged, CONSISTENCY_TOKEN, Place, Positions},
     ids::Tenant,
     log::Partition,
+    reference::{Kind, ReferenceLog as _},
 };
 use sqlx::Connection as _;
 
@@ -51,7 +52,7 @@ async fn a_view_that_does_not_get_there_is_refused_or_marked() {
     assert_eq!(api.get("/g1").answer().await.header("X-Consistency"), None);
 
     // Another process takes the projection over; this one sees it in the table.
-    let elsewhere = query_service::progress::Progress::new(api.views.progress.partitions());
+    let elsewhere = query_service::progress::Progress::new(api.views.progress.partitions(), 1);
     let pool = crate::support::open(api.views.url(), elsewhere.clone()).await;
     let clock = std::sync::Arc::new(shared::SystemClock);
     let options = query_service::projector::Options::default();
@@ -93,6 +94,34 @@ async fn a_read_without_token_waits_a_little_for_what_its_process_acknowledged()
     let started = Instant::now();
     assert_eq!(api.get("/late").answer().await.status, StatusCode::NOT_FOUND);
     assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn reads_wait_for_reference_data_and_without_a_token_only_those_that_show_it() {
+    let acknowledged = Acknowledged::default();
+    let mut api = Api::with(acknowledged.clone()).await;
+    api.story.put("acme", "g1", name()).await;
+    api.story.join("acme", "g1", &["c1"], None).await;
+    api.catch_up().await;
+    let only = Place::Reference(Partition::new(0));
+    for round in 0..20 {
+        api.catalogue.put("acme", Kind::Customer, &[json!({ "id": "c1", "firstName": format!("n{round}") })]).await;
+        let token = Positions::at(only, api.catalogue.log.end(Partition::new(0)).await.expect("an end"));
+        let answer = api.get("/g1/customers/c1").header(CONSISTENCY_TOKEN, token.to_string()).answer().await;
+        assert_eq!(answer.body["customer"]["firstName"], format!("n{round}"));
+    }
+
+    let ahead = Positions::at(only, 1_000);
+    let early = api.get("/g1").header(CONSISTENCY_TOKEN, ahead.to_string()).header("Prefer", "wait=0").answer().await;
+    assert_eq!((early.status, &early.body["details"]["type"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("stale-view")));
+    acknowledged.record(&Tenant::parse("acme").expect("a tenant"), &ahead);
+    for (rest, waits) in
+        [("", false), ("/g1", false), ("/items", true), ("/g1/customers", true), ("/g1/customers/c1", true)]
+    {
+        let started = Instant::now();
+        assert_eq!(api.get(rest).answer().await.status, StatusCode::OK, "{rest}");
+        assert_eq!(started.elapsed() >= Duration::from_millis(250), waits, "{rest}: {:?}", started.elapsed());
+    }
 }
 
 #[tokio::test]

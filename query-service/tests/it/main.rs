@@ -12,6 +12,8 @@ mod plans;
 mod projecting;
 mod querying;
 mod reading;
+mod reference;
 mod story;
 mod support;
 mod tenants;
+mod trees;

@@ -1,8 +1,11 @@
-//! Match: the contract's cases M01 to M11, as far as products are assigned directly.
+//! Match: the contract's cases M01 to M11.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::ids::ItemType::{Category, Product};
+use shared::{
+    ids::ItemType::{Category, Product},
+    reference::Kind,
+};
 
 use crate::api::{Answer, Api, MANAGE, READ, Sent as _};
 
@@ -67,4 +70,68 @@ async fn m07_m08_a06_the_site_has_two_names_and_everything_is_required() {
         assert_eq!(ask(&api, MANAGE, &body(bad.clone())).await.status, StatusCode::BAD_REQUEST, "M07 M08 {bad}");
     }
     assert_eq!(ask(&api, READ, &body(json!({ "site": "main" }))).await.status, StatusCode::FORBIDDEN, "A06");
+}
+
+/// Segment `on` has the category `tools`; below it are `hammers` and, below these, `sledges`, of which `heavy` is one. `loose` is
+/// in a category that nothing is known of, and that `on` has too.
+async fn with_categories(mut api: Api) -> Api {
+    let body = |status: &str| json!({ "name": { "en": "n" }, "status": status });
+    api.story.put("acme", "on", body("ACTIVE")).await;
+    api.story.put("acme", "off", body("INACTIVE")).await;
+    api.story.assign("acme", "on", Category, &["tools", "unknown"], None).await;
+    api.story.assign("acme", "off", Category, &["paint"], None).await;
+    let category = |id: &str, parent: &str| json!({ "id": id, "parentId": parent });
+    let above =
+        [category("sledges", "hammers"), category("hammers", "tools"), json!({ "id": "tools" }), category("paint", "")];
+    let above: Vec<Value> = above.into_iter().map(without_empty_parent).collect();
+    api.catalogue.put("acme", Kind::Category, &above).await;
+    let pair = |product: &str, category: &str| json!({ "productId": product, "categoryId": category });
+    let pairs = [pair("box", "tools"), pair("heavy", "sledges"), pair("loose", "unknown"), pair("red", "paint")];
+    api.catalogue.put("acme", Kind::ProductCategory, &pairs).await;
+    api.catalogue.put("beta", Kind::ProductCategory, &[pair("alien", "tools")]).await;
+    api.catch_up().await;
+    api
+}
+
+fn without_empty_parent(mut category: Value) -> Value {
+    if category["parentId"] == "" {
+        category.as_object_mut().expect("an object").remove("parentId");
+    }
+    category
+}
+
+async fn matched(api: &Api, items: &str) -> String {
+    let items: Vec<Value> = items.split_whitespace().map(|id| json!({ "id": id })).collect();
+    let answer = ask(api, MANAGE, &json!({ "items": items, "segmentIds": ["on", "off"], "site": "main" })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    answer.ids().join(" ")
+}
+
+#[tokio::test]
+async fn m02_m03_products_match_through_their_categories_and_those_above() {
+    let mut api = with_categories(Api::start().await).await;
+    let all = "red alien heavy box sledges nope loose";
+    assert_eq!(matched(&api, all).await, "heavy box loose", "M02 M03 M04 M09 M10");
+
+    // The subtree moves away, and comes back below another category of the segment.
+    api.catalogue.put("acme", Kind::Category, &[json!({ "id": "hammers", "parentId": "paint" })]).await;
+    api.catch_up().await;
+    assert_eq!(matched(&api, all).await, "box loose", "moved away");
+    api.catalogue.put("acme", Kind::Category, &[json!({ "id": "paint", "parentId": "unknown" })]).await;
+    api.catch_up().await;
+    assert_eq!(matched(&api, all).await, "red heavy box loose", "below what is not known");
+
+    api.catalogue.delete("acme", Kind::ProductCategory, "box/tools").await;
+    api.catalogue.delete("acme", Kind::Category, "paint").await;
+    api.catch_up().await;
+    assert_eq!(matched(&api, all).await, "loose", "what was above a category that is gone does not count");
+    api.story.unassign("acme", "on", Category, "unknown").await;
+    api.catch_up().await;
+    assert_eq!(matched(&api, all).await, "");
+}
+
+#[tokio::test]
+async fn m03_categories_above_can_be_left_out() {
+    let api = with_categories(Api::shallow().await).await;
+    assert_eq!(matched(&api, "heavy box loose").await, "box loose");
 }

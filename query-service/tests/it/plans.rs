@@ -26,7 +26,16 @@ const FILL: &str = "
         1, now() + n * interval '1 second', now(), 'MANUAL', null, null,
         case when n % 4 = 0 then jsonb_build_object('mixins', jsonb_build_object('m', n % 5000)) end
     from generate_series(1, 100000) n, unnest(array['acme', 'beta']) tenant;
-    analyze segment, item_assignment, customer_assignment";
+    insert into product select tenant, 'i' || n, 'code' || n, jsonb_build_object('en', 'name' || n)
+    from generate_series(1, 100000) n, unnest(array['acme', 'beta']) tenant;
+    insert into category select tenant, 'i' || n, 'i' || n / 100 * 100, 'code' || n, null, '{}', 0, n, false
+    from generate_series(10, 100000, 10) n, unnest(array['acme', 'beta']) tenant;
+    insert into category_closure select tenant, category_id, parent_id, 1 from category where category_id <> parent_id;
+    insert into product_category select tenant, 'i' || n, 'i' || n / 10 * 10
+    from generate_series(10, 100000) n, unnest(array['acme', 'beta']) tenant;
+    insert into customer select tenant, 'c' || n, 'first', 'last' || n, 'mail' || n
+    from generate_series(0, 20000) n, unnest(array['acme', 'beta']) tenant;
+    analyze segment, item_assignment, customer_assignment, product, category, category_closure, product_category, customer";
 
 struct Tables {
     pool: PgPool,
@@ -39,7 +48,7 @@ impl Tables {
     async fn filled() -> Self {
         let database = local_parts::testing::database().await;
         let one = Database { connections: 1, ..Database::at(database.url()) };
-        let pool = views::open(&one, Progress::new(1)).await.expect("the views open");
+        let pool = views::open(&one, Progress::new(1, 0)).await.expect("the views open");
         sqlx::raw_sql(FILL).execute(&pool).await.expect("filled");
         Self { pool, tenant: Tenant::parse("acme").expect("a tenant"), _database: database }
     }
@@ -49,7 +58,8 @@ impl Tables {
         sqlx::query("select pg_stat_force_next_flush()").execute(&self.pool).await.expect("flushed");
         sqlx::query_scalar(
             "select sum(seq_scan)::bigint from pg_stat_user_tables
-             where relname in ('segment', 'item_assignment', 'customer_assignment')",
+             where relname in ('segment', 'item_assignment', 'customer_assignment', 'product', 'category',
+                 'category_closure', 'product_category', 'customer')",
         )
         .fetch_one(&self.pool)
         .await
@@ -95,6 +105,10 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
     tables.items(None, None, false, "type:PRODUCT item.id:i77", "", true).await;
     tables.items(None, None, false, "item.id:i77", "", true).await;
     tables.items(None, None, false, "mixins.m:8", "", true).await;
+    tables.items(None, None, false, "item.code:code77", "", true).await;
+    tables.items(Some("s7"), None, false, "item.name.en:~^name7", "item.name:desc", true).await;
+    tables.items(None, None, false, "item.name.en:name77", "", true).await;
+    tables.items(None, None, false, "item.name:~name777.$", "", true).await;
     tables.items(None, None, true, "segmentId:s9", "", true).await;
     tables.items(None, None, true, "", "", false).await;
     tables.items(None, Some("site7"), false, "segmentId:(s7,s57)", "", true).await;
@@ -110,6 +124,7 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
         segment_ids: &segment_ids,
         site_code: "site3",
         valid_at: None,
+        with_descendants: true,
         products: &products,
     };
     assert!(!matching::products(&pool, &question).await.expect("an answer").is_empty());
@@ -140,8 +155,13 @@ async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
     let segment_id = SegmentId::parse("s7").expect("an id");
     let before = tables.whole_reads().await;
     for visible in [Visible::Everything, Visible::Of { customer: customer(Some("le1")), which: Which::Any }] {
-        for (q, text) in [("", ""), ("", "metadata.createdAt:desc"), ("customer.id:c7", ""), ("legalEntity.id:le1", "")]
-        {
+        for (q, text) in [
+            ("", ""),
+            ("", "metadata.createdAt:desc"),
+            ("customer.id:c7", ""),
+            ("legalEntity.id:le1", ""),
+            ("customer.email:mail7", "customer.lastName:desc"),
+        ] {
             let (query, sort) = (Query::parse(q).expect(q), Sort::parse(text, Resource::Customer, "en").expect(text));
             let page = Page { limit: 60, offset: 0, count: true };
             let wanted = customers::Wanted {

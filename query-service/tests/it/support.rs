@@ -5,11 +5,19 @@ use std::{sync::Arc, time::Duration};
 use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
-    projector::{Health, Options, Projector},
+    projector::{Health, Options, Projector, Reference},
     views::{self, Database, checksum},
 };
-use shared::{SystemClock, consistency::Positions, log::memory::MemLog};
+use serde_json::Value;
+use shared::{
+    SystemClock,
+    consistency::{Place, Positions},
+    ids::Tenant,
+    log::{Partition, local::LocalReference, memory::MemLog},
+    reference::{Change, Entry, Id, Key, Kind, ReferenceLog as _},
+};
 use sqlx::PgPool;
+use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::Instant};
 
 use crate::story::Story;
@@ -22,6 +30,37 @@ pub fn empty_log() -> MemLog {
     MemLog::new(PARTITIONS, Arc::new(SystemClock)).with_markers()
 }
 
+/// What other systems tell, in a log of its own.
+pub struct Catalogue {
+    pub log: LocalReference,
+    _folder: TempDir,
+}
+
+impl Catalogue {
+    pub async fn empty() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = LocalReference::open(folder.path().join("reference.sqlite")).await.expect("the log opens");
+        Self { log, _folder: folder }
+    }
+
+    /// Entries of a tenant are now so.
+    pub async fn put(&self, tenant: &str, kind: Kind, entries: &[Value]) {
+        let tenant = Tenant::parse(tenant).expect("a tenant");
+        let change = |entry: &Value| {
+            let entry = Entry::from_json(kind, entry.clone()).expect("an entry");
+            Change::Put { tenant: tenant.clone(), entry }
+        };
+        self.log.write(entries.iter().map(change).collect()).await.expect("written");
+    }
+
+    /// An entry is gone.
+    pub async fn delete(&self, tenant: &str, kind: Kind, id: &str) {
+        let tenant = Tenant::parse(tenant).expect("a tenant");
+        let key = Key { tenant, id: Id::parse(kind, id).expect("an id") };
+        self.log.write(vec![Change::Delete(key)]).await.expect("written");
+    }
+}
+
 /// The views of one test, in a database of their own.
 pub struct Views {
     database: TestDatabase,
@@ -32,7 +71,7 @@ pub struct Views {
 impl Views {
     pub async fn empty() -> Self {
         let database = local_parts::testing::database().await;
-        let progress = Progress::new(PARTITIONS);
+        let progress = Progress::new(PARTITIONS, 1);
         let pool = open(database.url(), progress.clone()).await;
         Self { database, pool, progress }
     }
@@ -53,6 +92,19 @@ impl Views {
         Projection { health, task: tokio::spawn(projector.run()) }
     }
 
+    /// Projects what other systems tell until the guard is dropped.
+    pub fn follow(&self, catalogue: &Catalogue) -> Projection {
+        let health = Health::new(0);
+        let reference = Reference::new(catalogue.log.clone(), &self.pool, self.progress.clone(), health.clone());
+        Projection { health, task: tokio::spawn(reference.run()) }
+    }
+
+    /// Waits until the views show everything that other systems told.
+    pub async fn know(&self, catalogue: &Catalogue) {
+        let end = catalogue.log.end(Partition::new(0)).await.expect("the log answers");
+        self.reach(&Positions::at(Place::Reference(Partition::new(0)), end)).await;
+    }
+
     /// Waits until the views show everything.
     pub async fn reach(&self, positions: &Positions) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -67,10 +119,10 @@ impl Views {
 
     /// Forgets everything, as if the tables had just been made.
     pub async fn clear(&self) {
-        sqlx::query("truncate segment, item_assignment, customer_assignment, buried, projection")
-            .execute(&self.pool)
-            .await
-            .expect("emptied");
+        let tables =
+            "truncate segment, item_assignment, customer_assignment, buried, projection, customer, legal_entity,
+            product, category, product_category, category_closure, reference_projection, dead_letter";
+        sqlx::query(tables).execute(&self.pool).await.expect("emptied");
         let mut connection = self.pool.acquire().await.expect("a connection");
         self.progress.relearn(&mut connection).await.expect("the database answers");
     }

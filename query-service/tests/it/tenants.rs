@@ -3,7 +3,10 @@
 use proptest::{prelude::*, test_runner::TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::ids::ItemType::{Category, Product};
+use shared::{
+    ids::ItemType::{Category, Product},
+    reference::Kind,
+};
 use tokio::runtime::Builder;
 
 use crate::api::{Answer, Api, OWN, READ, Sent as _};
@@ -54,6 +57,17 @@ async fn tell(api: &mut Api, tenant: usize, id: &str, step: Step) {
     }
 }
 
+/// Every name says whose it is.
+async fn name(api: &Api, owner: &str) {
+    let item = |id: &str| json!({ "id": id, "code": owner });
+    api.catalogue.put(owner, Kind::Product, &["i1", "i2"].map(item)).await;
+    let below = json!({ "id": "i0", "code": owner, "parentId": "above" });
+    api.catalogue.put(owner, Kind::Category, &[below, item("above")]).await;
+    let customers = ["c1", "c2"].map(|id| json!({ "id": id, "firstName": owner }));
+    api.catalogue.put(owner, Kind::Customer, &customers).await;
+    api.catalogue.put(owner, Kind::LegalEntity, &[json!({ "id": "le1", "name": owner })]).await;
+}
+
 /// All that a tenant's readers can ask about a segment, and about all of them.
 async fn answers(api: &Api, tenant: &str) -> Vec<(String, Answer)> {
     let everything = api.token(&format!("{READ} tenant={tenant}"), None);
@@ -62,6 +76,7 @@ async fn answers(api: &Api, tenant: &str) -> Vec<(String, Answer)> {
     for rest in ["", "/items", "?q=mixins.owner:exists", "/items?onlyActive=true", "/me"] {
         asked.extend([(&*everything, rest.to_owned()), (&*own, rest.to_owned())]);
     }
+    asked.push((&*own, "/items/category-trees".to_owned()));
     asked.extend(["?customerId=c1", "?customerId=c1&legalEntityId=le1"].map(|rest| (&*everything, rest.to_owned())));
     for id in 0..4 {
         for rest in ["", "/items", "/customers", "/items/PRODUCT/i1", "/customers/c1", "/customers/c1/le1"] {
@@ -76,9 +91,14 @@ async fn answers(api: &Api, tenant: &str) -> Vec<(String, Answer)> {
     answers
 }
 
-fn owners(value: &Value) -> Vec<&str> {
+fn owners<'v>(value: &'v Value) -> Vec<&'v str> {
     let rows = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
-    rows.iter().filter_map(|row| row["mixins"]["owner"].as_str()).collect()
+    let said = |row: &'v Value| {
+        let (item, customer, entity) =
+            (&row["item"]["code"], &row["customer"]["firstName"], &row["legalEntity"]["name"]);
+        [&row["mixins"]["owner"], item, customer, entity, &row["code"]]
+    };
+    rows.iter().flat_map(said).filter_map(Value::as_str).collect()
 }
 
 #[test]
@@ -89,6 +109,9 @@ fn tenants_with_the_same_ids_never_see_one_another() {
     let outcome = runner.run(&steps(), |steps| {
         runtime.block_on(async {
             let (mut both, mut alone) = (Api::start().await, Api::start().await);
+            name(&both, TENANTS[0]).await;
+            name(&both, TENANTS[1]).await;
+            name(&alone, TENANTS[0]).await;
             for (tenant, segment, step) in steps {
                 let id = format!("s{segment}");
                 tell(&mut both, tenant, &id, step.clone()).await;

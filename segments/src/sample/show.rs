@@ -16,7 +16,8 @@ struct Example {
 
 fn examples_of() -> [Example; 4] {
     let first = content::products(0);
-    let items = json!([{ "id": first[0] }, { "id": first[1] }, { "id": "product-of-nobody" }]);
+    let through_category = content::PRODUCT_IN_A_CATEGORY;
+    let items = json!([{ "id": first[0] }, { "id": through_category }, { "id": "product-of-nobody" }]);
     [
         Example {
             method: Method::POST,

@@ -151,7 +151,7 @@ impl Event {
 }
 
 /// JSON with sorted member names, whatever the order of a struct's fields.
-pub(super) fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
     let mut value = serde_json::to_value(value).expect("our types have string keys and finite numbers");
     value.sort_all_objects();
     serde_json::to_vec(&value).expect("a JSON value can be written")

@@ -57,6 +57,7 @@ pub enum Operation {
     SearchSegments,
     MatchItems,
     ListItems,
+    ListCategoryTrees,
     GetSegment,
     PutSegment,
     PatchSegment,
@@ -79,6 +80,8 @@ pub enum Operation {
     GetCustomerOfLegalEntity,
     PutCustomerOfLegalEntity,
     DeleteCustomerOfLegalEntity,
+    BulkPutReference,
+    BulkDeleteReference,
 }
 
 /// What the table says of an operation.
@@ -101,7 +104,7 @@ const MANAGE: Scopes = Scopes::of(&[Scope::Manage]);
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::ListSegments,
         Self::CreateSegment,
         Self::BulkCreateSegments,
@@ -110,6 +113,7 @@ impl Operation {
         Self::SearchSegments,
         Self::MatchItems,
         Self::ListItems,
+        Self::ListCategoryTrees,
         Self::GetSegment,
         Self::PutSegment,
         Self::PatchSegment,
@@ -132,6 +136,8 @@ impl Operation {
         Self::GetCustomerOfLegalEntity,
         Self::PutCustomerOfLegalEntity,
         Self::DeleteCustomerOfLegalEntity,
+        Self::BulkPutReference,
+        Self::BulkDeleteReference,
     ];
 
     /// The operation's line in the table.
@@ -147,6 +153,7 @@ impl Operation {
             Self::SearchSegments => ("segments.search", Post, Path::SegmentsSearch, READ),
             Self::MatchItems => ("segments.match", Post, Path::SegmentsMatch, MANAGE),
             Self::ListItems => ("items.list", Get, Path::Items, READ),
+            Self::ListCategoryTrees => ("category_trees.list", Get, Path::CategoryTrees, READ_OWN),
             Self::GetSegment => ("segments.get", Get, Path::Segment, READ),
             Self::PutSegment => ("segments.put", Put, Path::Segment, MANAGE),
             Self::PatchSegment => ("segments.patch", Patch, Path::Segment, MANAGE),
@@ -175,14 +182,16 @@ impl Operation {
             Self::DeleteCustomerOfLegalEntity => {
                 ("customers.delete_of_legal_entity", Delete, Path::SegmentCustomerOfLegalEntity, MANAGE)
             }
+            Self::BulkPutReference => ("reference.bulk_put", Put, Path::ReferenceBulk, MANAGE),
+            Self::BulkDeleteReference => ("reference.bulk_delete", Delete, Path::ReferenceBulk, MANAGE),
         };
         Spec { name, method, path, scopes }
     }
 
     /// Whether the body is a list of items, each with an answer of its own.
     pub const fn is_bulk(self) -> bool {
-        use PathTemplate::{SegmentCustomersBulk, SegmentItemsBulk, SegmentsBulk};
-        matches!(self.spec().path, SegmentsBulk | SegmentItemsBulk | SegmentCustomersBulk)
+        use PathTemplate::{ReferenceBulk, SegmentCustomersBulk, SegmentItemsBulk, SegmentsBulk};
+        matches!(self.spec().path, SegmentsBulk | SegmentItemsBulk | SegmentCustomersBulk | ReferenceBulk)
     }
 
     /// The operations of a path.
@@ -203,7 +212,7 @@ mod tests {
             let expected = match name {
                 // Nobody's assignments but one's own are shown to whoever may read only what is theirs.
                 "customers.search" | "customers.get" | "customers.get_of_legal_entity" => READ_ALL,
-                "segments.mine" => READ_OWN,
+                "segments.mine" | "category_trees.list" => READ_OWN,
                 _ if is_read => READ,
                 _ => MANAGE,
             };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// The shapes of paths below `/customer-segment/{tenant}`.
+/// The shapes of paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "`as_str` says what each stands for")]
 pub enum PathTemplate {
@@ -16,6 +16,7 @@ pub enum PathTemplate {
     SegmentsMatch,
     MySegments,
     Items,
+    CategoryTrees,
     Segment,
     SegmentItems,
     SegmentItemsSearch,
@@ -26,6 +27,7 @@ pub enum PathTemplate {
     SegmentCustomersBulk,
     SegmentCustomer,
     SegmentCustomerOfLegalEntity,
+    ReferenceBulk,
 }
 
 impl PathTemplate {
@@ -38,6 +40,7 @@ impl PathTemplate {
             Self::SegmentsMatch => "/customer-segment/{tenant}/segments/match",
             Self::MySegments => "/customer-segment/{tenant}/segments/me",
             Self::Items => "/customer-segment/{tenant}/segments/items",
+            Self::CategoryTrees => "/customer-segment/{tenant}/segments/items/category-trees",
             Self::Segment => "/customer-segment/{tenant}/segments/{segmentId}",
             Self::SegmentItems => "/customer-segment/{tenant}/segments/{segmentId}/items",
             Self::SegmentItemsSearch => "/customer-segment/{tenant}/segments/{segmentId}/items/search",
@@ -50,6 +53,7 @@ impl PathTemplate {
             Self::SegmentCustomerOfLegalEntity => {
                 "/customer-segment/{tenant}/segments/{segmentId}/customers/{customerId}/{legalEntityId}"
             }
+            Self::ReferenceBulk => "/reference/{tenant}/{kind}/bulk",
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct PathParams {
     pub customer_id: String,
     /// The legal entity that the customer acts for.
     pub legal_entity_id: String,
+    /// The kind of reference data.
+    pub reference_kind: String,
 }
 
 impl PathParams {
@@ -97,9 +103,15 @@ pub fn match_path(path: &str) -> Option<(PathTemplate, PathParams)> {
         count += 1;
     }
     let parts: [&str; MAX_PARTS] = std::array::from_fn(|place| &*parts[place]);
-    let ["customer-segment", tenant, "segments", rest @ ..] = &parts[..count] else { return None };
-    let (template, params) = match_segments(rest)?;
-    Some((template, PathParams { tenant: (*tenant).to_owned(), ..params }))
+    let (tenant, (template, params)) = match parts[..count] {
+        ["customer-segment", tenant, "segments", ref rest @ ..] => (tenant, match_segments(rest)?),
+        ["reference", tenant, kind, "bulk"] => {
+            let params = PathParams { reference_kind: kind.to_owned(), ..PathParams::default() };
+            (tenant, (PathTemplate::ReferenceBulk, params))
+        }
+        _ => return None,
+    };
+    Some((template, PathParams { tenant: tenant.to_owned(), ..params }))
 }
 
 /// The longest path has 7 parts; one more tells a longer one.
@@ -115,6 +127,7 @@ fn match_segments(parts: &[&str]) -> Option<(PathTemplate, PathParams)> {
         ["match"] => (Path::SegmentsMatch, none()),
         ["me"] => (Path::MySegments, none()),
         ["items"] => (Path::Items, none()),
+        ["items", "category-trees"] => (Path::CategoryTrees, none()),
         // Below a reserved word there is no segment.
         ["bulk" | "search" | "match" | "items" | "me", ..] => return None,
         [segment] => (Path::Segment, PathParams::of_segment(segment)),
@@ -185,7 +198,9 @@ mod tests {
             ("/g1/customers/c1/", None),
             ("/g1/customers/c1/le1/x", None),
             ("/g1/customers/c1/le1/x/y", None),
-            ("/items/category-trees", None),
+            ("/items/category-trees", Some(PathTemplate::CategoryTrees)),
+            ("/items/category-trees/x", None),
+            ("/items/PRODUCT", None),
             ("/bulk/items", None),
             ("/", None),
             ("/g1/", None),
@@ -197,6 +212,15 @@ mod tests {
             assert_eq!(match_path(&path).map(|(template, _)| template), expected, "{path}");
         }
         for path in ["", "/", "*", "/customer-segment", "/customer-segment/acme", "/x/acme/segments"] {
+            assert_eq!(match_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn reference_data_has_one_path_for_each_kind() {
+        let (template, params) = match_path("/reference/acme/product%43ategory/bulk").expect("the path has a template");
+        assert_eq!((template, &*params.reference_kind), (PathTemplate::ReferenceBulk, "productCategory"));
+        for path in ["/reference/acme/product", "/reference/acme/product/p1", "/reference/acme/product/bulk/x"] {
             assert_eq!(match_path(path), None, "{path}");
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! librdkafka blocks, so every client lives on a thread of its own: [`producer`] for writers, [`tail`] for readers, [`locks`]
 //! for the group that says who should write. What the topic must be like is in [`topics`], all client settings are in
-//! [`config`]. Safety never rests on transactions; they keep what does not count from the eyes of other consumers.
+//! [`config`]. Reference data has a topic of its own ([`reference`]). Safety never rests on transactions; they keep what does not count from the eyes of other consumers.
 
 mod config;
 mod context;
 mod locks;
 mod producer;
+mod reference;
 mod tail;
 mod topics;
 
@@ -21,6 +22,7 @@ use super::{EventLog, InDoubt, LockEvents, LogError, NewRecord, Offset, Partitio
 
 pub use config::KafkaConfig;
 pub use producer::KafkaWriter;
+pub use reference::KafkaReference;
 pub use topics::ConnectError;
 
 use context::Context;
@@ -62,7 +64,7 @@ impl KafkaLog {
         Ok(log)
     }
 
-    /// Creates the topics of this configuration if they are missing: the events, and the lock topic. For development, tests
+    /// Creates the topics of this configuration if they are missing: events, locks and reference data. For development, tests
     /// and first contact; where Kafka is run by others, they create them by the commands in the errors of `connect`.
     ///
     /// # Errors
@@ -147,18 +149,22 @@ impl EventLog for KafkaLog {
         &self,
         from: Vec<(Partition, Offset)>,
     ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
-        tail::read(self.0.config.clone(), from)
+        tail::read(self.0.config.clone(), self.0.config.topic.clone(), from, tail::record)
     }
 
     async fn end(&self, partition: Partition) -> Result<Offset, LogError> {
         let (looker, topic) = (self.0.looker.clone(), self.0.config.topic.clone());
-        let unavailable = |reason: String| LogError::Unavailable(format!("no end of partition {partition}: {reason}"));
-        let look = move || looker.fetch_watermarks(&topic, i32::from(partition.number()), LOOK);
-        let looked = tokio::task::spawn_blocking(look).await.map_err(|stopped| unavailable(stopped.to_string()))?;
-        looked.map(|(_, end)| end).map_err(|error| unavailable(error.to_string()))
+        end_of(looker, topic, partition).await
     }
 
     fn end_after(&self, last: Offset) -> Offset {
         last + if self.0.config.transactions { 2 } else { 1 }
     }
+}
+
+async fn end_of(looker: Arc<BaseConsumer<Context>>, topic: String, partition: Partition) -> Result<Offset, LogError> {
+    let unavailable = |reason: String| LogError::Unavailable(format!("no end of partition {partition}: {reason}"));
+    let look = move || looker.fetch_watermarks(&topic, i32::from(partition.number()), LOOK);
+    let looked = tokio::task::spawn_blocking(look).await.map_err(|stopped| unavailable(stopped.to_string()))?;
+    looked.map(|(_, end)| end).map_err(|error| unavailable(error.to_string()))
 }

@@ -7,6 +7,7 @@
 mod file;
 mod process_lock;
 mod recent;
+mod reference;
 mod row;
 mod tail;
 mod write;
@@ -24,6 +25,8 @@ use uuid::Uuid;
 
 use super::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, Record, WriterName};
 use crate::clock::SharedClock;
+
+pub use reference::LocalReference;
 
 use file::LogFile;
 use process_lock::ProcessLock;

@@ -37,7 +37,12 @@ impl fmt::Display for Partition {
 /// The partition of a segment: murmur2 of the record key as Kafka's default partitioner computes it, so that other
 /// producers and consumers of the topic agree.
 pub fn partition_of(key: &SegmentKey, partitions: u16) -> Partition {
-    let hash = murmur2(key.to_string().as_bytes()) & 0x7fff_ffff;
+    partition_of_text(&key.to_string(), partitions)
+}
+
+/// The partition of any record key.
+pub(super) fn partition_of_text(key: &str, partitions: u16) -> Partition {
+    let hash = murmur2(key.as_bytes()) & 0x7fff_ffff;
     Partition((hash % u32::from(partitions)) as u16)
 }
 

@@ -88,6 +88,7 @@ async fn config() -> Option<KafkaConfig> {
     Some(KafkaConfig {
         topic: format!("events.{own}"),
         lock_topic: format!("locks.{own}"),
+        reference_topic: format!("reference.{own}"),
         environment: own.to_string(),
         ..KafkaConfig::new(brokers, PARTITIONS)
     })

@@ -1,4 +1,4 @@
-//! The three logs: one contract that they all keep, and what is particular to each.
+//! The three logs and those of reference data: contracts that they keep, and what is particular to each.
 
 #[macro_use]
 mod contract;
@@ -9,4 +9,5 @@ mod local_child;
 mod local_sync;
 mod memory;
 mod records;
+mod reference;
 mod schemas;

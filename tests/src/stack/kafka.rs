@@ -21,6 +21,8 @@ pub struct Topics {
     /// The topic of the events.
     pub events: String,
     locks: String,
+    /// The topic of reference data.
+    pub reference: String,
     environment: String,
 }
 
@@ -31,9 +33,11 @@ impl Topics {
         let environment = format!("e2e-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]);
         let (events, locks) = (format!("{environment}.events"), format!("{environment}.locks"));
         let mut config = KafkaConfig::new(&brokers, PARTITIONS);
+        let reference = format!("{environment}.reference");
         (config.topic, config.lock_topic) = (events.clone(), locks.clone());
+        config.reference_topic = reference.clone();
         KafkaLog::create_topics(&config, 1).await.unwrap_or_else(|error| panic!("no topics: {error}"));
-        Some(Self { brokers, events, locks, environment })
+        Some(Self { brokers, events, locks, reference, environment })
     }
 
     /// Starts a command service on them, waits until it is ready, and gives its address.
@@ -56,6 +60,7 @@ impl Topics {
         let mut command = Command::new(binary(program));
         command.arg("--jwks-file").arg(tokens::write_key_set(data));
         command.args(["--kafka-brokers", &self.brokers, "--kafka-topic", &self.events]);
+        command.args(["--kafka-reference-topic", &self.reference]);
         command.args(["--kafka-lock-topic", &self.locks, "--kafka-environment", &self.environment]);
         command.args(["--kafka-partitions", &PARTITIONS.to_string()]);
         // What a shell around us has set for a service must not reach this one.

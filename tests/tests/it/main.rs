@@ -2,12 +2,11 @@
 //!
 //! The name of a test contains the number of its case: `c01_…` is case C01. A test without a number is about a rule of the
 //! contract that has no case of its own. A new case: a function in the module of its group.
-//!
-//! Cases that need categories are not here yet: M02, M03, X11 and X12.
 
 mod assignments;
 mod auth;
 mod bulk;
+mod categories;
 mod conditional;
 mod consistency;
 mod create;
@@ -16,6 +15,7 @@ mod customers_write;
 mod delete;
 mod dev_issuer;
 mod idempotency;
+mod imports;
 mod limits;
 mod listing;
 mod matching;

@@ -1,4 +1,4 @@
-//! Cases M: `POST /segments/match`, of products that are assigned directly.
+//! Cases M: `POST /segments/match`, of products that are assigned directly. M02 and M03 are in `categories`.
 
 use e2e::{
     Caller, Shop,

@@ -7,6 +7,7 @@ use std::{
 
 use command_service::{
     http::{self, App, Settings},
+    reference::ReferenceWriter,
     writer::{self, WriterConfig, WriterHandle},
 };
 use reqwest::{Method, Response, StatusCode};
@@ -19,7 +20,7 @@ use shared::{
         dev_issuer::{DevIssuer, TokenRequest},
         health, serve,
     },
-    log::{WriterName, all_granted, memory::MemLog},
+    log::{WriterName, all_granted, local::LocalReference, memory::MemLog},
     telemetry,
 };
 use tokio::sync::oneshot;
@@ -35,6 +36,8 @@ pub struct Service {
     client: reqwest::Client,
     pub writer: WriterHandle,
     pub acknowledged: Acknowledged,
+    pub reference: LocalReference,
+    _folder: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -77,13 +80,17 @@ impl Service {
             writer::start(log, || all_granted(4), clock.clone(), ids, config).await.expect("an empty log can be read");
         writer.ready().await;
 
+        let own_folder = tempfile::tempdir().expect("a temporary folder");
+        let reference = LocalReference::open(own_folder.path().join("reference.sqlite")).await.expect("a file");
+
         static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
         let folder = FOLDER.get_or_init(|| tempfile::tempdir().expect("a temporary folder"));
         let issuer = Arc::new(DevIssuer::open(folder.path(), clock.clone()).expect("an issuer"));
         let auth = Auth::new(Keys::start(issuer.key_source()).await, Expected::default(), clock);
 
         let acknowledged = Acknowledged::default();
-        let app = App::new(writer.clone(), settings, Some(acknowledged.clone()));
+        let app =
+            App::new(writer.clone(), ReferenceWriter::new(reference.clone()), settings, Some(acknowledged.clone()));
         let checked = (writer.clone(), auth.clone());
         let readiness: health::Readiness = Arc::new(move || http::checks(&checked.0, &checked.1));
         let router = http::routes(Router::new(auth), &app).plain(health::routes(readiness, telemetry::no_metrics()));
@@ -95,7 +102,16 @@ impl Service {
             // An error means that the service was dropped, which is a reason to stop as well.
             let _reason = stopped.await;
         }));
-        Self { address, issuer, client: reqwest::Client::new(), writer, acknowledged, stop: Some(stop) }
+        Self {
+            address,
+            issuer,
+            client: reqwest::Client::new(),
+            writer,
+            acknowledged,
+            reference,
+            _folder: own_folder,
+            stop: Some(stop),
+        }
     }
 
     pub fn token(&self, scope: &str) -> String {

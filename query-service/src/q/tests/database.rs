@@ -1,12 +1,13 @@
 //! A database with the views, and rows in it.
 
 use serde_json::{Value, json};
-use shared::document::Segment;
+use shared::document::{Segment, Status};
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgPool};
 
 use crate::q::{Query, Resource, columns, columns::SegmentColumns, sort::Sort, sql};
 
-/// An assignment: what names it, and a document whose mixins and metadata it has.
+/// An assignment: what names it, and a document whose mixins and metadata it has. If the document is active, the item or
+/// customer is known, by its names; legal entities whose id begins with a `G` are known by it.
 #[derive(Debug, Clone)]
 pub struct Assignment {
     pub target: Target,
@@ -45,12 +46,36 @@ impl Assignment {
             }
         };
         let segment = serde_json::to_value(&self.segment).expect("a document");
+        self.name(&mut row, &segment);
         row["metadata"] = segment["metadata"].clone();
         if let Some(mixins) = segment.get("mixins") {
             row["mixins"] = mixins.clone();
         }
         row
     }
+
+    fn name(&self, row: &mut Value, segment: &Value) {
+        if let Target::Customer(_, entity) = &self.target
+            && is_known(entity)
+        {
+            row["legalEntity"]["name"] = json!(entity);
+        }
+        if segment["status"] != "ACTIVE" {
+            return;
+        }
+        match &self.target {
+            Target::Item(..) => {
+                row["item"]["code"] = segment["siteCode"].clone();
+                row["item"]["name"] = segment["name"].clone();
+            }
+            Target::Customer(..) => row["customer"]["email"] = segment["siteCode"].clone(),
+        }
+    }
+}
+
+/// What is known of legal entities.
+fn is_known(legal_entity_id: &str) -> bool {
+    legal_entity_id.starts_with('G')
 }
 
 /// A connection to a fresh database with the views.
@@ -114,7 +139,43 @@ pub async fn insert_assignments(connection: &mut PgConnection, tenant: &str, ass
         let insert = insert.bind(tenant).bind(i64::try_from(metadata.version).expect("a small version"));
         let insert = insert.bind(metadata.created_at.datetime()).bind(metadata.modified_at.datetime()).bind(search);
         insert.execute(&mut *connection).await.expect("every row can be stored");
+        insert_names(connection, tenant, target, segment).await;
     }
+}
+
+const NAME_PRODUCT: &str = "insert into product (tenant, product_id, code, name) values ($1, $2, $3, $4)";
+
+const NAME_CATEGORY: &str = "
+    insert into category (tenant, category_id, code, name, doc, partition, log_offset, is_cut)
+    values ($1, $2, $3, $4, '{}', 0, 0, false)";
+
+const NAME_CUSTOMER: &str = "insert into customer (tenant, customer_id, email) values ($1, $2, $3)";
+
+const NAME_ENTITY: &str =
+    "insert into legal_entity (tenant, legal_entity_id, name) values ($1, $2, $2) on conflict do nothing";
+
+async fn insert_names(connection: &mut PgConnection, tenant: &str, target: &Target, segment: &Segment) {
+    if let Target::Customer(_, entity) = target
+        && is_known(entity)
+    {
+        let insert = sqlx::query(NAME_ENTITY).bind(tenant).bind(entity);
+        insert.execute(&mut *connection).await.expect("the entity can be stored");
+    }
+    if segment.status != Status::Active {
+        return;
+    }
+    let name = json!(segment.name);
+    let (statement, name) = match target {
+        Target::Item(_, "PRODUCT", _) => (NAME_PRODUCT, Some(name)),
+        Target::Item(..) => (NAME_CATEGORY, Some(name)),
+        Target::Customer(..) => (NAME_CUSTOMER, None),
+    };
+    let id = match target {
+        Target::Item(_, _, id) | Target::Customer(id, _) => id,
+    };
+    let insert = sqlx::query(statement).bind(tenant).bind(id).bind(&segment.site_code);
+    let insert = if name.is_some() { insert.bind(name) } else { insert };
+    insert.execute(connection).await.expect("the names can be stored");
 }
 
 /// The ids of the segments of a tenant that a query finds, in the order asked for.

@@ -47,7 +47,7 @@ const TEXTS: [&str; 21] = [
     "ACTIVE",
 ];
 const MILLIS: [i64; 4] = [1_713_340_800_000, 1_713_340_800_001, 1_713_398_400_000, -5_000_000_000];
-const FIELDS: [&str; 40] = [
+const FIELDS: [&str; 46] = [
     "id",
     "_id",
     "status",
@@ -81,12 +81,18 @@ const FIELDS: [&str; 40] = [
     "type",
     "item",
     "item.id",
+    "item.code",
+    "item.name",
     "item.name.en",
+    "item.name.EN-us",
+    "item.name.en.deeper",
     "customer",
     "customer.id",
     "customer.email",
+    "customer.firstName",
     "legalEntity",
     "legalEntity.id",
+    "legalEntity.name",
     "assignmentType",
 ];
 const PATTERNS: [&str; 12] = [

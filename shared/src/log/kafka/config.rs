@@ -22,6 +22,8 @@ pub struct KafkaConfig {
     pub topic: String,
     /// A topic without data; whoever is assigned partition i of it should write to partition i of the events.
     pub lock_topic: String,
+    /// The compacted topic of reference data, which other systems may write too.
+    pub reference_topic: String,
     /// Begins the names of consumer groups, so that installations can share a cluster.
     pub environment: String,
     /// How many partitions the topics have.
@@ -46,6 +48,7 @@ impl KafkaConfig {
             brokers: brokers.into(),
             topic: "segments.events.v1".to_owned(),
             lock_topic: "segments.writers.lock".to_owned(),
+            reference_topic: "reference.v1".to_owned(),
             environment: "main".to_owned(),
             partitions,
             transactions: true,
@@ -70,6 +73,20 @@ impl KafkaConfig {
                 .set("transactional.id", &name.0)
                 .set("transaction.timeout.ms", self.transaction_timeout.as_millis().to_string());
         }
+        self.with_options(config).create_with_context(Context)
+    }
+
+    /// For records of which only the last of a key counts: to send one twice is no harm, and a producer that is not
+    /// idempotent has no error after which it is of no use. One request at a time keeps the order.
+    pub(super) fn reference_producer(&self) -> KafkaResult<FutureProducer<Context>> {
+        let mut config = self.client("reference");
+        config
+            .set("enable.idempotence", "false")
+            .set("max.in.flight.requests.per.connection", "1")
+            .set("acks", "all")
+            .set("linger.ms", "1")
+            .set("compression.type", "lz4")
+            .set("message.timeout.ms", self.delivery_timeout.as_millis().to_string());
         self.with_options(config).create_with_context(Context)
     }
 

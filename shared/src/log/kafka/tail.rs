@@ -30,16 +30,22 @@ const HEAP: usize = 256;
 const HEAPS_WAITING: usize = 4;
 
 /// Records in order, and then an error if that is why there are no more.
-type Heap = Vec<Result<Record, LogError>>;
+type Heap<T> = Vec<Result<T, LogError>>;
 
-pub(super) fn read(
+/// What is made of a message.
+type Make<T> = fn(&BorrowedMessage<'_>) -> Result<T, LogError>;
+
+/// Reads a topic from these offsets on.
+pub(super) fn read<T: Send + 'static>(
     config: KafkaConfig,
+    topic: String,
     from: Vec<(Partition, Offset)>,
-) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+    make: Make<T>,
+) -> impl Stream<Item = Result<T, LogError>> + Send + Unpin + 'static {
     let (send, mut receive) = mpsc::channel(HEAPS_WAITING);
     let on_thread = send.clone();
     let work = move || {
-        if let Err(error) = run(&config, &from, &on_thread) {
+        if let Err(error) = run(&config, &topic, &from, make, &on_thread) {
             // Nobody may be there any more.
             drop(on_thread.blocking_send(vec![Err(error)]));
         }
@@ -52,11 +58,17 @@ pub(super) fn read(
 }
 
 /// Until the reader is gone or an error comes.
-fn run(config: &KafkaConfig, from: &[(Partition, Offset)], reader: &mpsc::Sender<Heap>) -> Result<(), LogError> {
-    let consumer = assigned(config, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
+fn run<T>(
+    config: &KafkaConfig,
+    topic: &str,
+    from: &[(Partition, Offset)],
+    make: Make<T>,
+    reader: &mpsc::Sender<Heap<T>>,
+) -> Result<(), LogError> {
+    let consumer = assigned(config, topic, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
     while !reader.is_closed() {
         let mut heap = Vec::new();
-        let ended = gather(&consumer, &mut heap);
+        let ended = gather(&consumer, make, &mut heap);
         if !heap.is_empty() && reader.blocking_send(heap).is_err() {
             break;
         }
@@ -66,14 +78,14 @@ fn run(config: &KafkaConfig, from: &[(Partition, Offset)], reader: &mpsc::Sender
 }
 
 /// Waits for a message, and takes what else is there: the reader is woken once for all of it.
-fn gather(consumer: &BaseConsumer<Context>, heap: &mut Heap) -> Result<(), LogError> {
+fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>) -> Result<(), LogError> {
     let mut patience = POLL;
     while heap.len() < HEAP
         && let Some(polled) = consumer.poll(patience)
     {
         patience = Duration::ZERO;
         match polled {
-            Ok(message) => heap.push(Ok(record(&message)?)),
+            Ok(message) => heap.push(Ok(make(&message)?)),
             Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
             Err(error) => return Err(failed(&error)),
         }
@@ -81,11 +93,11 @@ fn gather(consumer: &BaseConsumer<Context>, heap: &mut Heap) -> Result<(), LogEr
     Ok(())
 }
 
-fn assigned(config: &KafkaConfig, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
+fn assigned(config: &KafkaConfig, topic: &str, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
     let consumer = config.tail()?;
     let mut places = TopicPartitionList::with_capacity(from.len());
     for (partition, next) in from {
-        places.add_partition_offset(&config.topic, i32::from(partition.number()), config::offset(*next))?;
+        places.add_partition_offset(topic, i32::from(partition.number()), config::offset(*next))?;
     }
     consumer.assign(&places)?;
     Ok(consumer)
@@ -125,16 +137,21 @@ fn failed(error: &KafkaError) -> LogError {
     }
 }
 
-/// Text that is not UTF-8 was not written by us, so the acceptance rule will not count its record: any reading of it does.
-fn record(message: &BorrowedMessage<'_>) -> Result<Record, LogError> {
+/// Where a message lies.
+pub(super) fn partition(message: &BorrowedMessage<'_>) -> Result<Partition, LogError> {
     let number = u16::try_from(message.partition());
-    let number = number.map_err(|_| LogError::Damaged(format!("partition {}", message.partition())))?;
+    number.map(Partition::new).map_err(|_| LogError::Damaged(format!("partition {}", message.partition())))
+}
+
+/// A record of the events. Text that is not UTF-8 was not written by us, so the acceptance rule will not count its record: any
+/// reading of it does.
+pub(super) fn record(message: &BorrowedMessage<'_>) -> Result<Record, LogError> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers = message.headers().map_or_else(Headers::default, |headers| {
         headers.iter().map(|header| (header.key, header.value.map(text).unwrap_or_default())).collect()
     });
     Ok(Record {
-        partition: Partition::new(number),
+        partition: partition(message)?,
         offset: message.offset(),
         appended_at: Timestamp::from_unix_millis(message.timestamp().to_millis().unwrap_or_default()),
         key: message.key().map(text),

@@ -1,6 +1,11 @@
 //! What the topics must be like, checked at start, and how to make them so.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
@@ -14,6 +19,7 @@ use super::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Settings of the events' topic without which it would lose, change or refuse events.
 const REQUIRED: [(&str, &str); 4] = [
@@ -57,8 +63,8 @@ pub enum ConnectError {
         /// What is configured.
         expected: u16,
     },
-    /// The topic of the events would lose, change or refuse some.
-    #[error("topic {topic} is not fit to hold events ({wrong}); put it right with: {command}")]
+    /// A topic would lose, change or refuse records.
+    #[error("topic {topic} is not fit for what it holds ({wrong}); put it right with: {command}")]
     Unfit {
         /// Its name.
         topic: String,
@@ -75,7 +81,14 @@ impl ConnectError {
     }
 }
 
-/// Creates what is missing of both topics.
+/// Settings of the topic of reference data without which it would lose entries.
+const COMPACTED: (&str, &str) = ("cleanup.policy", "compact");
+
+/// How long a removal must be there to be read, in milliseconds: a view that was away for longer would keep what was removed.
+const TOMBSTONES: &str = "delete.retention.ms";
+const TOMBSTONES_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Creates what is missing of the topics.
 pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), ConnectError> {
     let admin = config.admin().map_err(|error| ConnectError::unreachable(config, &error))?;
     let count = i32::from(config.partitions);
@@ -86,8 +99,13 @@ pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), Co
         events = events.set(name, value);
     }
     let locks = NewTopic::new(&config.lock_topic, count, replication());
+    let mut reference = NewTopic::new(&config.reference_topic, count, replication());
+    let compacted = reference_settings(replicas);
+    for (name, value) in &compacted {
+        reference = reference.set(name, value);
+    }
     let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-    let created = admin.create_topics([&events, &locks], &options).await;
+    let created = admin.create_topics([&events, &locks, &reference], &options).await;
     for created in created.map_err(|error| ConnectError::unreachable(config, &error))? {
         match created {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -96,6 +114,23 @@ pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), Co
                 return Err(ConnectError::unreachable(config, &reason));
             }
         }
+    }
+    for topic in [&config.topic, &config.lock_topic, &config.reference_topic] {
+        wait_for(config, topic).await?;
+    }
+    Ok(())
+}
+
+/// A broker may answer that it has created a topic, and a moment later not know of it yet.
+async fn wait_for(config: &KafkaConfig, topic: &str) -> Result<(), ConnectError> {
+    let looker = Arc::new(config.looker().map_err(|error| ConnectError::unreachable(config, &error))?);
+    let start = Instant::now();
+    while look(config, looker.clone(), topic).await?.is_empty() {
+        if start.elapsed() > PATIENCE {
+            let reason = format!("topic {topic} was created and is not there");
+            return Err(ConnectError::unreachable(config, &reason));
+        }
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
     }
     Ok(())
 }
@@ -109,10 +144,49 @@ fn settings(replicas: u16) -> Vec<(&'static str, String)> {
     settings
 }
 
+/// All settings of a new topic for reference data.
+fn reference_settings(replicas: u16) -> Vec<(&'static str, String)> {
+    let least = if replicas >= 3 { "2" } else { "1" };
+    let (policy, compact) = COMPACTED;
+    vec![(policy, compact.to_owned()), (TOMBSTONES, TOMBSTONES_MS.to_string()), (MIN_REPLICAS, least.to_owned())]
+}
+
+fn as_arguments(settings: &[(&'static str, String)]) -> String {
+    settings.iter().map(|(name, value)| format!(" --config {name}={value}")).collect()
+}
+
+/// Checks the topic of reference data; says how many partitions it has.
+pub(super) async fn check_reference(
+    config: &KafkaConfig,
+    looker: Arc<BaseConsumer<Context>>,
+) -> Result<u16, ConnectError> {
+    let topic = &config.reference_topic;
+    let partitions = replicas_of(config, looker, topic, &as_arguments(&reference_settings(3))).await?.len();
+    let partitions =
+        u16::try_from(partitions).map_err(|_| ConnectError::unreachable(config, &"too many partitions"))?;
+    let found = describe(config, topic).await?;
+    let value = |name: &str| found.get(name).map_or("", String::as_str);
+    if value(TOMBSTONES).parse::<u64>().is_ok_and(|kept| kept < TOMBSTONES_MS) {
+        let kept = value(TOMBSTONES);
+        tracing::warn!(topic, kept, "views that are away for longer than {TOMBSTONES} keep what was removed");
+    }
+    let (name, right) = COMPACTED;
+    let mut wrong: Vec<(&str, String)> = unreadable(&found).into_iter().collect();
+    if value(name) != right {
+        wrong.push((name, right.to_owned()));
+    }
+    if wrong.is_empty() { Ok(partitions) } else { Err(unfit(config, topic, &found, &wrong)) }
+}
+
+/// What this program could not decompress, and what it should be.
+fn unreadable(found: &HashMap<String, String>) -> Option<(&'static str, String)> {
+    let is_zstd = found.get(COMPRESSION).is_some_and(|value| value == "zstd");
+    (is_zstd && cfg!(not(feature = "kafka-zstd"))).then(|| (COMPRESSION, "producer".to_owned()))
+}
+
 pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<Context>>) -> Result<(), ConnectError> {
-    let settings = settings(3).iter().map(|(name, value)| format!(" --config {name}={value}")).collect::<String>();
-    let replicas = check_partitions(config, looker, &config.topic, &settings).await?;
-    let found = describe(config).await?;
+    let replicas = check_partitions(config, looker, &config.topic, &as_arguments(&settings(3))).await?;
+    let found = describe(config, &config.topic).await?;
     let value = |name: &str| found.get(name).map_or("", String::as_str);
     let mut wrong: Vec<(&str, String)> = Vec::new();
     for (name, required) in REQUIRED {
@@ -123,9 +197,7 @@ pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<
     if value(MAX_BYTES).parse::<u32>().is_ok_and(|bytes| bytes < MAX_MESSAGE_BYTES) {
         wrong.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
     }
-    if cfg!(not(feature = "kafka-zstd")) && value(COMPRESSION) == "zstd" {
-        wrong.push((COMPRESSION, "producer".to_owned()));
-    }
+    wrong.extend(unreadable(&found));
     if replicas < 3 || value(MIN_REPLICAS).parse::<u32>().is_ok_and(|least| least < 2) {
         let least = value(MIN_REPLICAS);
         tracing::warn!(topic = config.topic, replicas, least, "the loss of one broker can lose events or stop writes");
@@ -133,17 +205,20 @@ pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<
     if value(UNCLEAN) == "true" {
         tracing::warn!(topic = config.topic, "{UNCLEAN} is true: events can be lost when brokers fail");
     }
-    if wrong.is_empty() {
-        return Ok(());
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(unfit(config, &config.topic, &found, &wrong)) }
+}
+
+/// The settings found of a topic that should be others.
+fn unfit(config: &KafkaConfig, topic: &str, found: &HashMap<String, String>, wrong: &[(&str, String)]) -> ConnectError {
+    let value = |name: &str| found.get(name).map_or("", String::as_str);
     let listed = wrong.iter().map(|(name, right)| format!("{name} is {}, not {right}", value(name)));
     let listed = listed.collect::<Vec<_>>().join("; ");
     let right = wrong.iter().map(|(name, right)| format!("{name}={right}")).collect::<Vec<_>>().join(",");
-    let KafkaConfig { brokers, topic, .. } = config;
+    let KafkaConfig { brokers, .. } = config;
     let command = format!(
         "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {right}"
     );
-    Err(ConnectError::Unfit { topic: topic.clone(), wrong: listed, command })
+    ConnectError::Unfit { topic: topic.to_owned(), wrong: listed, command }
 }
 
 pub(super) async fn check_locks(config: &KafkaConfig, looker: Arc<BaseConsumer<Context>>) -> Result<(), ConnectError> {
@@ -157,14 +232,22 @@ async fn check_partitions(
     topic: &str,
     settings: &str,
 ) -> Result<usize, ConnectError> {
-    let unreachable = |reason: &dyn fmt::Display| ConnectError::unreachable(config, &reason);
-    let asked = topic.to_owned();
-    let fetched = tokio::task::spawn_blocking(move || {
-        let metadata = looker.fetch_metadata(Some(&asked), PATIENCE)?;
-        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        Ok::<Vec<usize>, rdkafka::error::KafkaError>(partitions.map(|partition| partition.replicas().len()).collect())
-    });
-    let replicas = fetched.await.map_err(|stopped| unreachable(&stopped))?.map_err(|error| unreachable(&error))?;
+    let replicas = replicas_of(config, looker, topic, settings).await?;
+    let expected = config.partitions;
+    if replicas.len() != usize::from(expected) {
+        return Err(ConnectError::Partitions { topic: topic.to_owned(), found: replicas.len(), expected });
+    }
+    Ok(replicas.into_iter().min().unwrap_or(0))
+}
+
+/// Checks that the topic is there; says how many replicas each of its partitions has.
+async fn replicas_of(
+    config: &KafkaConfig,
+    looker: Arc<BaseConsumer<Context>>,
+    topic: &str,
+    settings: &str,
+) -> Result<Vec<usize>, ConnectError> {
+    let replicas = look(config, looker, topic).await?;
     let KafkaConfig { brokers, partitions: expected, .. } = config;
     if replicas.is_empty() {
         let command = format!(
@@ -173,16 +256,29 @@ async fn check_partitions(
         );
         return Err(ConnectError::Missing { topic: topic.to_owned(), command });
     }
-    if replicas.len() != usize::from(*expected) {
-        return Err(ConnectError::Partitions { topic: topic.to_owned(), found: replicas.len(), expected: *expected });
-    }
-    Ok(replicas.into_iter().min().unwrap_or(0))
+    Ok(replicas)
 }
 
-async fn describe(config: &KafkaConfig) -> Result<HashMap<String, String>, ConnectError> {
+/// How many replicas each partition of the topic has; nothing if there is no such topic.
+async fn look(
+    config: &KafkaConfig,
+    looker: Arc<BaseConsumer<Context>>,
+    topic: &str,
+) -> Result<Vec<usize>, ConnectError> {
+    let unreachable = |reason: &dyn fmt::Display| ConnectError::unreachable(config, &reason);
+    let asked = topic.to_owned();
+    let fetched = tokio::task::spawn_blocking(move || {
+        let metadata = looker.fetch_metadata(Some(&asked), PATIENCE)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        Ok::<Vec<usize>, rdkafka::error::KafkaError>(partitions.map(|partition| partition.replicas().len()).collect())
+    });
+    fetched.await.map_err(|stopped| unreachable(&stopped))?.map_err(|error| unreachable(&error))
+}
+
+async fn describe(config: &KafkaConfig, topic: &str) -> Result<HashMap<String, String>, ConnectError> {
     let admin = config.admin().map_err(|error| ConnectError::unreachable(config, &error))?;
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-    let described = admin.describe_configs(&[ResourceSpecifier::Topic(&config.topic)], &options).await;
+    let described = admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &options).await;
     let mut settings = HashMap::new();
     for resource in described.map_err(|error| ConnectError::unreachable(config, &error))? {
         let resource = resource.map_err(|error| ConnectError::unreachable(config, &error))?;

@@ -253,7 +253,7 @@ fn end_of(connection: &Connection, partition: Partition) -> rusqlite::Result<Off
     Ok(last.map_or(0, |last| last + 1))
 }
 
-fn within(path: &Path, error: LogError) -> LogError {
+pub(super) fn within(path: &Path, error: LogError) -> LogError {
     match error {
         LogError::Unavailable(reason) => LogError::Unavailable(format!("{}: {reason}", path.display())),
         LogError::Damaged(reason) => LogError::Damaged(format!("{}: {reason}", path.display())),
