@@ -37,13 +37,11 @@ def token(url):
 
 
 def prepare(url, bearer):
-    """Puts the segments and assignments that the ids of schemathesis.toml name."""
-    assigned = ("items/PRODUCT/fuzz-1", "items/CATEGORY/fuzz-1", "customers/fuzz-1", "customers/fuzz-1/fuzz-1")
-    for number in (1, 2, 3):
-        segment = f"{url}/customer-segment/acme/segments/fuzz-{number}"
-        put(bearer, segment, {"name": {"en": f"Fuzz {number}"}, "siteCode": "main", "status": "ACTIVE"})
-        for place in assigned:
-            put(bearer, f"{segment}/{place}", {})
+    """Puts the segment and the assignments that the ids of schemathesis.toml name."""
+    segment = f"{url}/customer-segment/acme/segments/fuzz-1"
+    put(bearer, segment, {"name": {"en": "Fuzz"}, "siteCode": "main", "status": "ACTIVE"})
+    for place in ("items/PRODUCT/fuzz-1", "customers/fuzz-1", "customers/fuzz-1/fuzz-1"):
+        put(bearer, f"{segment}/{place}", {})
 
 
 def put(bearer, url, body):
