@@ -4,10 +4,10 @@ use shared::{
     Timestamp,
     ids::{ItemId, SegmentId, Tenant},
 };
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 
 /// What is asked.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Whose segments.
     pub tenant: &'a Tenant,
@@ -55,7 +55,10 @@ const PRODUCTS: &str = "
 ///
 /// # Errors
 /// When the database cannot answer.
-pub async fn products(pool: &PgPool, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
+pub async fn products(
+    database: impl PgExecutor<'_>,
+    question: &Question<'_>,
+) -> Result<Vec<String>, sqlx::Error> {
     let texts = |ids: &mut dyn Iterator<Item = &str>| ids.map(str::to_owned).collect::<Vec<String>>();
     sqlx::query_scalar(PRODUCTS)
         .bind(question.tenant.as_str())
@@ -64,6 +67,6 @@ pub async fn products(pool: &PgPool, question: &Question<'_>) -> Result<Vec<Stri
         .bind(texts(&mut question.products.iter().map(ItemId::as_str)))
         .bind(question.valid_at.map(Timestamp::datetime))
         .bind(question.with_descendants)
-        .fetch_all(pool)
+        .fetch_all(database)
         .await
 }
