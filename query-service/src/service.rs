@@ -61,8 +61,7 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     let projector = Projector::new(log.clone(), pool.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
     let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
-    let follower =
-        index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
+    let follower = index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
     let reference =
         settings.projector.is_some().then(|| Reference::new(reference, &pool, progress.clone(), health.clone()));
     let work = async move {
@@ -86,7 +85,16 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     };
     let Settings { default_language, enforce_validity, match_descendants, .. } = settings.clone();
     let shadow = Shadow::of(settings.match_shadow);
-    let app =
-        App { pool, progress, acknowledged, clock, default_language, enforce_validity, match_descendants, index, shadow };
+    let app = App {
+        pool,
+        progress,
+        acknowledged,
+        clock,
+        default_language,
+        enforce_validity,
+        match_descendants,
+        index,
+        shadow,
+    };
     Ok(Service { app, health, work })
 }

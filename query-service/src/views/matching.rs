@@ -55,10 +55,7 @@ const PRODUCTS: &str = "
 ///
 /// # Errors
 /// When the database cannot answer.
-pub async fn products(
-    database: impl PgExecutor<'_>,
-    question: &Question<'_>,
-) -> Result<Vec<String>, sqlx::Error> {
+pub async fn products(database: impl PgExecutor<'_>, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
     let texts = |ids: &mut dyn Iterator<Item = &str>| ids.map(str::to_owned).collect::<Vec<String>>();
     sqlx::query_scalar(PRODUCTS)
         .bind(question.tenant.as_str())

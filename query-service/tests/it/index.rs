@@ -115,7 +115,10 @@ async fn a_match_needs_no_database_and_everything_catches_up_when_it_is_back() {
     let answer = ask(&api, &["p1", "p2"]).header(CONSISTENCY_TOKEN, &token).answer().await;
     assert_eq!(matched(&answer), "p1 p2");
     let refused = api.get("/g1/items").answer().await;
-    assert_eq!((refused.status, &refused.body["details"]["type"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
+    assert_eq!(
+        (refused.status, &refused.body["details"]["type"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+    );
 
     outage.end().await;
     eventually("the views show it too", async || {

@@ -164,8 +164,14 @@ async fn compare(views: &Views, index: &Index) -> Result<(), TestCaseError> {
                 ("other", None, true),
                 ("main", Some(SystemClock.now()), true),
             ] {
-                let question =
-                    Question { tenant: &tenant, segment_ids, site_code, valid_at, with_descendants, products: &products };
+                let question = Question {
+                    tenant: &tenant,
+                    segment_ids,
+                    site_code,
+                    valid_at,
+                    with_descendants,
+                    products: &products,
+                };
                 let by_sql = matching::products(&views.pool, &question).await.expect("an answer");
                 let by_index = index.products(&question);
                 let by_index: Vec<&str> = by_index.iter().map(ItemId::as_str).collect();

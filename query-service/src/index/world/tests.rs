@@ -21,7 +21,9 @@ struct Teller {
 
 impl Teller {
     fn tell(&mut self, kind: EventType, value: &Value) -> &mut Self {
-        let headers = Headers::from_iter([(headers::TENANT, "acme"), (headers::TYPE, kind.as_str())].map(|(name, text)| (name, text.to_owned())));
+        let headers = Headers::from_iter(
+            [(headers::TENANT, "acme"), (headers::TYPE, kind.as_str())].map(|(name, text)| (name, text.to_owned())),
+        );
         let (partition, appended_at) = (Partition::new(0), Timestamp::from_unix_millis(0));
         let value = value.to_string().into_bytes();
         Event::from_json(kind, &value).expect("such an event can be");
@@ -33,8 +35,10 @@ impl Teller {
     }
 
     fn segment(&mut self, id: &str, rest: &Value) -> &mut Self {
-        let metadata = json!({ "version": 1, "createdAt": "2024-01-01T00:00:00.000Z", "modifiedAt": "2024-01-01T00:00:00.000Z" });
-        let mut segment = json!({ "id": id, "name": { "en": "n" }, "status": "ACTIVE", "siteCode": "main", "metadata": metadata });
+        let metadata =
+            json!({ "version": 1, "createdAt": "2024-01-01T00:00:00.000Z", "modifiedAt": "2024-01-01T00:00:00.000Z" });
+        let mut segment =
+            json!({ "id": id, "name": { "en": "n" }, "status": "ACTIVE", "siteCode": "main", "metadata": metadata });
         segment.as_object_mut().expect("an object").extend(rest.as_object().expect("an object").clone());
         self.tell(EventType::SegmentCreated, &json!({ "segment": segment }))
     }
@@ -46,8 +50,10 @@ impl Teller {
     }
 
     fn assign(&mut self, id: &str, kind: &str, item: &str) -> &mut Self {
-        let metadata = json!({ "version": 1, "createdAt": "2024-01-01T00:00:00.000Z", "modifiedAt": "2024-01-01T00:00:00.000Z" });
-        let assigned = json!({ "segmentId": id, "itemType": kind, "itemId": item, "metadata": metadata, "created": true });
+        let metadata =
+            json!({ "version": 1, "createdAt": "2024-01-01T00:00:00.000Z", "modifiedAt": "2024-01-01T00:00:00.000Z" });
+        let assigned =
+            json!({ "segmentId": id, "itemType": kind, "itemId": item, "metadata": metadata, "created": true });
         self.tell(EventType::ItemAssigned, &assigned)
     }
 
