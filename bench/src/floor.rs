@@ -1,4 +1,5 @@
 //! The floors: what the parts would do if the service cost nothing.
 
-pub mod http;
+pub mod appending;
 pub mod log;
+pub mod reading;

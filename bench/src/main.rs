@@ -72,7 +72,10 @@ struct Args {
     program: Option<PathBuf>,
     /// Runs as the bare HTTP server over the views at this database instead.
     #[arg(long, hide = true)]
-    serve_floor: Option<String>,
+    serve_reads: Option<String>,
+    /// Runs as the bare HTTP server over a new embedded log in this file instead.
+    #[arg(long, hide = true)]
+    serve_appends: Option<PathBuf>,
 }
 
 /// What all sections need to know.
@@ -88,8 +91,11 @@ struct Plan {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    if let Some(database_url) = &args.serve_floor {
-        return tokio::runtime::Runtime::new()?.block_on(floor::http::serve(database_url));
+    if let Some(database_url) = &args.serve_reads {
+        return tokio::runtime::Runtime::new()?.block_on(floor::reading::serve(database_url));
+    }
+    if let Some(file) = &args.serve_appends {
+        return tokio::runtime::Runtime::new()?.block_on(floor::appending::serve(file));
     }
     // One thread for all load: the machine belongs to what is measured.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(args))

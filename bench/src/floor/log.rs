@@ -58,7 +58,11 @@ pub async fn measure<L: EventLog>(log: &L, rounds: Rounds, times: Times) -> anyh
     Ok(stopwatch.stop())
 }
 
-fn keyed(template: &NewRecord, number: u64, partitions: u16) -> anyhow::Result<(Partition, NewRecord)> {
+/// The record under the key of a segment of this number, and where it belongs.
+///
+/// # Errors
+/// Never: the numbers make good ids.
+pub fn keyed(template: &NewRecord, number: u64, partitions: u16) -> anyhow::Result<(Partition, NewRecord)> {
     let key = SegmentKey::new(Tenant::parse(content::TENANT)?, SegmentId::parse(&content::segment_id(number))?);
     Ok((partition_of(&key, partitions), NewRecord { key: Some(key.to_string()), ..template.clone() }))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,10 @@ use shared::log::EventLog;
 
 use crate::{
     content,
-    floor::log::{Rounds, measure as rounds},
+    floor::{
+        appending,
+        log::{Rounds, measure as rounds},
+    },
     load::{Measured, Times, closed_loop},
     stack::{Stack, segments_path},
     wire::{Connection, Request},
@@ -50,6 +54,30 @@ pub async fn compare<L: EventLog>(stack: &Stack, log: &L, read_back: bool, times
         all.raw_many.then(&rounds(log, Rounds { clients: MANY as u64, read_back }, times).await?)?;
     }
     Ok(all)
+}
+
+/// Creates, and in turn bare requests of the same size that this server appends to a log of its own.
+pub async fn compare_http(
+    stack: &Stack,
+    bare: SocketAddr,
+    connections: usize,
+    times: Times,
+) -> anyhow::Result<(Measured, Measured)> {
+    let (mut service, mut floor) = (Measured::nothing(), Measured::nothing());
+    let times = times.part(TURNS);
+    let body = content::segment_json(0);
+    let headers = [stack.authorization(), ("content-type", "application/json")];
+    let request = Request { method: "POST", path: appending::PATH, headers: &headers, body: &body };
+    for _ in 0..TURNS {
+        service.then(&creates(stack, connections, times).await?)?;
+        let bare = closed_loop(bare, connections, times, async |connection| {
+            let start = Instant::now();
+            connection.exchange(request).await?.expect(201)?;
+            Ok(start.elapsed())
+        });
+        floor.then(&bare.await?)?;
+    }
+    Ok((service, floor))
 }
 
 /// How often a write is followed until it is visible.
