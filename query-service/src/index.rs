@@ -99,6 +99,10 @@ impl Index {
         facts.iter().try_for_each(|(tenant, fact)| worlds.apply(tenant, fact))?;
         let epoch = self.0.progress.epoch();
         for (place, next) in positions {
+            // First, so that whoever waited for this is not told that it is still to come.
+            if let Place::Event(partition) = place {
+                self.0.progress.set_pending(*partition, None);
+            }
             self.0.progress.publish(epoch, *place, *next);
         }
         Ok(())

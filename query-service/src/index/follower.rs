@@ -219,11 +219,6 @@ impl<L: EventLog, R: ReferenceLog> Follower<L, R> {
             }
         }
         self.index.apply(&facts, &reached)?;
-        for place in reached.keys() {
-            if let Place::Event(partition) = place {
-                progress.set_pending(*partition, None);
-            }
-        }
         stats::read(batch.len());
         Ok(())
     }

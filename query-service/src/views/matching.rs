@@ -25,7 +25,8 @@ pub struct Question<'a> {
 
 /// One text, so that it is prepared once for each connection. The ways by which a product can belong are one `union all`, which
 /// keeps its order and ends with the first row: whoever is assigned directly costs no look at categories. As it names the
-/// product asked for from within, it can only be looked up product by product, whatever the planner believes of the tables.
+/// product asked for from within, it can only be looked up product by product, whatever the planner believes of the tables; and
+/// `limit 1` keeps it from merging the categories of a product with all that are assigned.
 const PRODUCTS: &str = include_str!("matching.sql");
 
 /// The products that are assigned to one of the segments, or are in a category that is or in a descendant of one, in the order

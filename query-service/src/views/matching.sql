@@ -13,12 +13,20 @@ where live.segment_ids is not null and exists (
     where a.tenant = $1 and a.type = 'PRODUCT' and a.item_id = asked.item_id and a.segment_id = any (live.segment_ids)
     union all
     select from product_category own
-    join live_item_assignment a on a.tenant = $1 and a.type = 'CATEGORY' and a.item_id = own.category_id
-    where own.tenant = $1 and own.product_id = asked.item_id and a.segment_id = any (live.segment_ids)
+    cross join lateral (
+        select from live_item_assignment a
+        where a.tenant = $1 and a.type = 'CATEGORY' and a.item_id = own.category_id and a.segment_id = any (live.segment_ids)
+        limit 1
+    ) held
+    where own.tenant = $1 and own.product_id = asked.item_id
     union all
     select from product_category own
     join category_closure up on up.tenant = $1 and up.category_id = own.category_id
-    join live_item_assignment a on a.tenant = $1 and a.type = 'CATEGORY' and a.item_id = up.ancestor_id
-    where $6 and own.tenant = $1 and own.product_id = asked.item_id and a.segment_id = any (live.segment_ids)
+    cross join lateral (
+        select from live_item_assignment a
+        where a.tenant = $1 and a.type = 'CATEGORY' and a.item_id = up.ancestor_id and a.segment_id = any (live.segment_ids)
+        limit 1
+    ) held
+    where $6 and own.tenant = $1 and own.product_id = asked.item_id
 )
 order by asked.place
