@@ -77,13 +77,29 @@ pub fn segment_created(number: u64, at: Timestamp) -> Event {
     Event::SegmentCreated(SegmentCreated { segment })
 }
 
+/// The same of the one site that matches ask for.
+pub fn segment_created_at_main(number: u64, at: Timestamp) -> Event {
+    match segment_created(number, at) {
+        Event::SegmentCreated(mut created) => {
+            SITES[0].clone_into(&mut created.segment.site_code);
+            Event::SegmentCreated(created)
+        }
+        other => other,
+    }
+}
+
 /// The event that assigns one of a segment's products to it, `place` from 0.
 pub fn product_assigned(number: u64, place: u64, at: Timestamp) -> Event {
     let product = format!("product-{:05}", (number * 131 + place * 17) % PRODUCTS);
+    item_assigned(number, ItemType::Product, &product, at)
+}
+
+/// The event that assigns any item to a segment.
+pub fn item_assigned(number: u64, item_type: ItemType, item: &str, at: Timestamp) -> Event {
     Event::ItemAssigned(ItemAssigned {
         segment_id: own_segment_id(number),
-        item_type: ItemType::Product,
-        item_id: ItemId::parse(&product).expect("a good id"),
+        item_type,
+        item_id: ItemId::parse(item).expect("a good id"),
         mixins: None,
         metadata: Metadata { version: 1, created_at: at, modified_at: at, mixins: None },
         created: true,

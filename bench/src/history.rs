@@ -34,20 +34,38 @@ struct History {
 /// # Errors
 /// When the log cannot be written.
 pub async fn write(path: &Path, events: u64, products: u64) -> anyhow::Result<()> {
+    write_all(path, (0..events).map(|number| event(number / (products + 1), number % (products + 1)))).await
+}
+
+/// Writes events into a new log, each with its number among those of its segment.
+///
+/// # Errors
+/// When the log cannot be written.
+pub async fn write_all(path: &Path, events: impl Iterator<Item = (Event, u64)>) -> anyhow::Result<()> {
     let clock: SharedClock = std::sync::Arc::new(SystemClock);
     let log = LocalLog::open(path, PARTITIONS, clock).await?;
     let mut writer = log.open_writer(&WriterName(WRITER.to_owned())).await?;
     let mut history = History::new();
     log.append(&mut writer, history.announcements()).await?;
     let mut batch = Vec::with_capacity(BATCH);
-    for number in 0..events {
-        batch.push(history.record(number / (products + 1), number % (products + 1)));
+    for (event, sequence) in events {
+        batch.push(history.record(event, sequence));
         if batch.len() == BATCH {
             log.append(&mut writer, std::mem::take(&mut batch)).await?;
         }
     }
     log.append(&mut writer, batch).await?;
     Ok(())
+}
+
+/// An event of a segment: its creation, then each of its products.
+fn event(segment: u64, step: u64) -> (Event, u64) {
+    let now = SystemClock.now();
+    let event = match step.checked_sub(1) {
+        None => content::segment_created(segment, now),
+        Some(place) => content::product_assigned(segment, place, now),
+    };
+    (event, step + 1)
 }
 
 impl History {
@@ -76,14 +94,8 @@ impl History {
         (0..PARTITIONS).map(announcement).collect()
     }
 
-    /// The record of a segment: its creation, then each of its products.
-    fn record(&mut self, segment: u64, step: u64) -> (Partition, NewRecord) {
-        let now = SystemClock.now();
-        let event: Event = match step.checked_sub(1) {
-            None => content::segment_created(segment, now),
-            Some(place) => content::product_assigned(segment, place, now),
-        };
-        let envelope = content::envelope(event, step + 1, now);
+    fn record(&mut self, event: Event, sequence: u64) -> (Partition, NewRecord) {
+        let envelope = content::envelope(event, sequence, SystemClock.now());
         let partition = partition_of(&envelope.key(), PARTITIONS);
         let place = &mut self.places[partition.index()];
         place.pseq += 1;
@@ -107,7 +119,10 @@ mod tests {
     fn every_record_of_a_history_counts() {
         let mut history = History::new();
         let mut records = history.announcements();
-        records.extend((0..100).map(|number| history.record(number / 5, number % 5)));
+        records.extend((0..100).map(|number| {
+            let (event, sequence) = event(number / 5, number % 5);
+            history.record(event, sequence)
+        }));
         let new = |number| Acceptance::new(Partition::new(number), PARTITIONS);
         let mut readers: Vec<Acceptance> = (0..PARTITIONS).map(new).collect();
         for (offset, (partition, record)) in (0..).zip(records) {

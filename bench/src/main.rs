@@ -9,6 +9,7 @@ mod content;
 mod floor;
 mod history;
 mod load;
+mod pgbench;
 mod report;
 mod sections;
 mod stack;
@@ -35,6 +36,8 @@ enum Section {
     Reads,
     /// Projecting a long log from nothing, and starting again over it.
     Startup,
+    /// Matching products with segments, from memory and from the database.
+    Match,
     /// Creating segments on Apache Kafka (needs Java 17 and Maven).
     Kafka,
 }
@@ -60,6 +63,9 @@ struct Args {
     /// In the long log, products that are assigned to each segment after its creation.
     #[arg(long, default_value_t = 4)]
     products: u64,
+    /// Segments to match with, each with 90 products and 10 categories, and 60 rows of products in categories.
+    #[arg(long, default_value_t = 10_000)]
+    match_segments: u64,
     /// Where the figures are written to.
     #[arg(long, default_value = "bench-results.json")]
     json: PathBuf,
@@ -85,6 +91,7 @@ struct Plan {
     segments: u64,
     events: u64,
     products: u64,
+    match_segments: u64,
     folder: PathBuf,
     program: PathBuf,
 }
@@ -110,8 +117,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let folder = args.folder.unwrap_or(beside);
     let seconds = Duration::try_from_secs_f64;
     let times = Times { warm_up: seconds(args.warm_up)?, measured: seconds(args.seconds)? };
-    let (segments, events, products) = (args.segments, args.events, args.products);
-    let plan = Plan { times, segments, events, products, folder, program };
+    let (segments, events, products, match_segments) = (args.segments, args.events, args.products, args.match_segments);
+    let plan = Plan { times, segments, events, products, match_segments, folder, program };
     let sections = if args.sections.is_empty() { Section::value_variants() } else { &args.sections };
     let mut report = Report::new(&plan);
     for section in sections {
@@ -119,6 +126,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             Section::Embedded => sections::embedded::measure(&plan, &mut report).await?,
             Section::Reads => sections::reads::measure(&plan, &mut report).await?,
             Section::Startup => sections::startup::measure(&plan, &mut report).await?,
+            Section::Match => sections::matching::measure(&plan, &mut report).await?,
             Section::Kafka => sections::kafka::measure(&plan, &mut report).await?,
         }
         // After each section: a later one may fail.

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod kafka;
+pub mod matching;
 pub mod reads;
 pub mod startup;
 

@@ -67,6 +67,18 @@ impl Program {
         found.map(|(after, _)| *after).with_context(|| format!("it never said {prefix}: {:?}", self.said))
     }
 
+    /// The memory that it holds, in bytes.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn memory(&self) -> anyhow::Result<u64> {
+        let pid = self.child.id().context("it has ended by itself")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+
     /// Stops it in order.
     ///
     /// # Errors
@@ -112,6 +124,27 @@ impl Stack {
     /// The database of its views.
     pub fn database_url(&self) -> String {
         self.postgres.url()
+    }
+
+    /// The memory of the program, without that of its database, in bytes.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn memory(&self) -> anyhow::Result<u64> {
+        self.program.memory()
+    }
+
+    /// One of its metrics.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<Option<f64>> {
+        let mut connection = Connection::open(self.address()).await?;
+        let request = Request { method: "GET", path: "/metrics", headers: &[], body: "" };
+        let answer = connection.exchange(request).await?.expect(200)?;
+        let text = str::from_utf8(answer.body)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.map(str::parse).transpose()?)
     }
 
     /// The header that lets its bearer do everything.

@@ -1,9 +1,9 @@
 //! The settings of the query service: arguments, or environment variables of the same meaning.
 
-use clap::{ArgAction, Args, Parser};
+use clap::{ArgAction, Args, Parser, builder::BoolishValueParser};
 use shared::config::{AuthArgs, KafkaArgs, ListenArgs, LogArgs};
 
-use crate::{projector::Options, service::Settings, views::Database};
+use crate::{index::Share, projector::Options, service::Settings, views::Database};
 
 /// Projects the event log into views in PostgreSQL and answers the reads of the segments API from them.
 #[derive(Debug, Parser)]
@@ -36,6 +36,20 @@ pub struct Config {
     /// Whether products match through categories above their own.
     #[arg(long, env = "MATCH_DESCENDANTS", default_value_t = true, action = ArgAction::Set)]
     pub match_descendants: bool,
+    /// Who answers matches.
+    #[command(flatten)]
+    pub matching: MatchArgs,
+}
+
+/// Who answers matches.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct MatchArgs {
+    /// Whether matches are answered from memory, once everything is read; otherwise always from the views.
+    #[arg(long, env = "MATCH_INDEX", default_value = "on", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub match_index: bool,
+    /// The share of these answers that is compared with the views, 0.0 to 1.0; `match_shadow_total` counts the outcomes.
+    #[arg(long, env = "MATCH_SHADOW", default_value_t)]
+    pub match_shadow: Share,
 }
 
 /// Where the views are.
@@ -65,6 +79,8 @@ impl Config {
             default_language: self.default_language.clone(),
             enforce_validity: self.own_enforce_validity,
             match_descendants: self.match_descendants,
+            match_index: self.matching.match_index,
+            match_shadow: self.matching.match_shadow,
         }
     }
 }

@@ -22,7 +22,10 @@ use shared::{
 };
 use sqlx::PgPool;
 
-use crate::progress::Progress;
+use crate::{
+    index::{Index, Shadow},
+    progress::Progress,
+};
 
 /// What handlers need.
 #[derive(Debug, Clone)]
@@ -41,6 +44,10 @@ pub struct App {
     pub enforce_validity: bool,
     /// Whether products match through categories above their own.
     pub match_descendants: bool,
+    /// What answers matches once it is ready, if it is to.
+    pub index: Option<Index>,
+    /// Compares its answers.
+    pub shadow: Shadow,
 }
 
 impl App {

@@ -1,10 +1,11 @@
 //! The query side: projects events into views and answers reads.
 //!
 //! [`projector`] writes the views, [`views`] reads them, [`q`] is the language of filters, [`http`] the API. [`progress`] says
-//! how far the views are, so that a read can wait for a write. [`service`] puts it all together.
+//! how far the views are, so that a read can wait for a write. [`index`] answers matches from memory. [`service`] puts it all together.
 
 pub mod config;
 pub mod http;
+pub mod index;
 pub mod progress;
 pub mod projector;
 pub mod q;

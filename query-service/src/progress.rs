@@ -44,6 +44,8 @@ struct Inner {
     parts: Vec<Part>,
     /// Of the log of reference data.
     reference: Vec<Part>,
+    /// Whether the tables may know more: other processes write them too.
+    is_in_tables: bool,
     /// Counts [`Progress::relearn`]; what was learnt before it is not published after it.
     epoch: AtomicU64,
     changed: watch::Sender<()>,
@@ -84,10 +86,21 @@ pub struct UnknownPartition;
 impl Progress {
     /// Of a log of events and one of reference data with so many partitions; nothing is known yet.
     pub fn new(partitions: u16, reference: u16) -> Self {
-        let part = |_| Part { next_offset: UNKNOWN.into(), waiting: 0.into(), pending_since: NOTHING_PENDING.into() };
+        Self::of(partitions, reference, true)
+    }
+
+    /// The same of something that this process alone fills, from the beginning: the database is never asked.
+    pub(crate) fn in_memory(partitions: u16, reference: u16) -> Self {
+        Self::of(partitions, reference, false)
+    }
+
+    fn of(partitions: u16, reference: u16, is_in_tables: bool) -> Self {
+        let beginning = if is_in_tables { UNKNOWN } else { 0 };
+        let part = |_| Part { next_offset: beginning.into(), waiting: 0.into(), pending_since: NOTHING_PENDING.into() };
         Self(Arc::new(Inner {
             parts: (0..partitions).map(part).collect(),
             reference: (0..reference).map(part).collect(),
+            is_in_tables,
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(()),
             asked: Notify::new(),
@@ -115,6 +128,13 @@ impl Progress {
     pub fn next_offset(&self, place: impl Into<Place>) -> Option<Offset> {
         let part = self.part(place.into())?;
         Some(part.next_offset.load(Ordering::Acquire)).filter(|offset| *offset != UNKNOWN)
+    }
+
+    /// All that is known.
+    pub(crate) fn positions(&self) -> Positions {
+        let events = (0..self.partitions()).map(|number| Place::Event(Partition::new(number)));
+        let reference = (0..self.0.reference.len() as u16).map(|number| Place::Reference(Partition::new(number)));
+        events.chain(reference).filter_map(|place| Some((place, self.next_offset(place)?))).collect()
     }
 
     /// Grows with everything that the views show.
@@ -165,8 +185,8 @@ impl Progress {
                 return Ok(false);
             }
             // Partitions of this process are published; a look now and then costs little and needs no bookkeeping of which.
-            let next_look = deadline.min(Instant::now() + LOOK_EVERY);
-            if time::timeout_at(next_look, changed.changed()).await.is_err() {
+            let next_look = if self.0.is_in_tables { deadline.min(Instant::now() + LOOK_EVERY) } else { deadline };
+            if time::timeout_at(next_look, changed.changed()).await.is_err() && self.0.is_in_tables {
                 self.look(pool).await?;
             }
         }
@@ -177,9 +197,9 @@ impl Progress {
         self.asked(|| self.0.parts[partition.index()].is_wanted()).await;
     }
 
-    /// Waits until somebody in this process waits for any of them.
+    /// Waits until somebody in this process waits for any partition of either log.
     pub(crate) async fn any_wanted(&self) {
-        self.asked(|| self.0.parts.iter().any(Part::is_wanted)).await;
+        self.asked(|| self.all().any(Part::is_wanted)).await;
     }
 
     async fn asked(&self, is_so: impl Fn() -> bool) {
@@ -229,7 +249,7 @@ impl Progress {
     /// When the database cannot be asked.
     pub async fn relearn(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         self.0.epoch.fetch_add(1, Ordering::AcqRel);
-        let rows = positions(connection).await?;
+        let rows = stored(connection).await?;
         for part in self.all() {
             part.next_offset.store(UNKNOWN, Ordering::Release);
         }
@@ -245,7 +265,7 @@ impl Progress {
         }
         let mut connection = pool.acquire().await?;
         let epoch = self.epoch();
-        let rows = positions(&mut connection).await?;
+        let rows = stored(&mut connection).await?;
         if self.epoch() == epoch {
             self.learn(rows);
         }
@@ -292,7 +312,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn positions(connection: &mut PgConnection) -> Result<Vec<(Place, Offset)>, sqlx::Error> {
+/// Where the tables stand.
+pub(crate) async fn stored(connection: &mut PgConnection) -> Result<Vec<(Place, Offset)>, sqlx::Error> {
     let both = "select true, partition, next_offset from projection
                 union all select false, partition, next_offset from reference_projection";
     let rows: Vec<(bool, i16, Offset)> = sqlx::query_as(both).fetch_all(connection).await?;

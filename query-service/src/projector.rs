@@ -38,9 +38,12 @@ use shared::{
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
 
+pub(crate) use batch::{Reason, Unusable};
+pub(crate) use failure::Pause;
 pub use health::{Health, State};
 pub use reference::Reference;
 pub use stats::describe;
+pub(crate) use watch::is_all;
 
 use self::{hub::Hub, worker::Worker};
 use crate::progress::Progress;

@@ -4,9 +4,11 @@
 use std::{future::Future, sync::Arc};
 
 use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog, reference::ReferenceLog};
+use tokio::task::JoinSet;
 
 use crate::{
     http::App,
+    index::{Follower, Index, Shadow, Share},
     progress::Progress,
     projector::{Health, Options, Projector, Reference},
     views::{self, Database, OpenError},
@@ -25,6 +27,10 @@ pub struct Settings {
     pub enforce_validity: bool,
     /// Whether products match through categories above their own.
     pub match_descendants: bool,
+    /// Whether matches are answered from memory, once everything is read.
+    pub match_index: bool,
+    /// The share of these answers that is compared with the views.
+    pub match_shadow: Share,
 }
 
 /// The query side, ready to be served.
@@ -52,21 +58,43 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     let progress = Progress::new(log.partitions(), reference.partitions());
     let pool = views::open(&settings.database, progress.clone()).await?;
     let options = settings.projector.unwrap_or_default();
-    let projector = Projector::new(log, pool.clone(), progress.clone(), Arc::clone(&clock), options);
+    let projector = Projector::new(log.clone(), pool.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
+    let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
+    let follower = index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
     let reference =
         settings.projector.is_some().then(|| Reference::new(reference, &pool, progress.clone(), health.clone()));
     let work = async move {
-        match reference {
-            // Neither ends by itself, but for a fault.
-            Some(reference) => tokio::select! {
-                () = projector.run() => {}
-                () = reference.run() => {}
-            },
-            None => projector.watch().await,
+        // A task of its own, since it has much to do for a while. It ends with this, and by itself only by a fault.
+        let mut following = JoinSet::new();
+        follower.map(|follower| following.spawn(follower));
+        let projecting = async {
+            match reference {
+                // Neither ends by itself, but for a fault.
+                Some(reference) => tokio::select! {
+                    () = projector.run() => {}
+                    () = reference.run() => {}
+                },
+                None => projector.watch().await,
+            }
+        };
+        tokio::select! {
+            () = projecting => {}
+            Some(ended) = following.join_next() => tracing::error!(?ended, "the task of the match index died"),
         }
     };
     let Settings { default_language, enforce_validity, match_descendants, .. } = settings.clone();
-    let app = App { pool, progress, acknowledged, clock, default_language, enforce_validity, match_descendants };
+    let shadow = Shadow::of(settings.match_shadow);
+    let app = App {
+        pool,
+        progress,
+        acknowledged,
+        clock,
+        default_language,
+        enforce_validity,
+        match_descendants,
+        index,
+        shadow,
+    };
     Ok(Service { app, health, work })
 }

@@ -16,7 +16,7 @@ use command_service::{
 };
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use metrics_exporter_prometheus::PrometheusHandle;
-use query_service::{http as query_http, projector, service as query, views::Database};
+use query_service::{http as query_http, index, projector, service as query, views::Database};
 use shared::{
     SystemClock,
     clock::SharedClock,
@@ -48,6 +48,7 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     let stop = shutdown::signal_received()?;
     let metrics = telemetry::init(args.log_format, &args.log)?;
     projector::describe();
+    index::describe();
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;
@@ -170,10 +171,15 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
     let command =
         command::start(log.clone(), reference.clone(), locks, writer, settings.clone(), seen, clock.clone()).await?;
     say("writer", format_args!("log replayed, {} partitions", log.partitions()));
-    let default_language = settings.default_language;
-    let projector = Some(projector::Options::default());
-    let (enforce_validity, match_descendants) = (false, true);
-    let settings = query::Settings { database, projector, default_language, enforce_validity, match_descendants };
+    let settings = query::Settings {
+        database,
+        projector: Some(projector::Options::default()),
+        default_language: settings.default_language,
+        enforce_validity: false,
+        match_descendants: true,
+        match_index: args.matching.match_index,
+        match_shadow: args.matching.match_shadow,
+    };
     let query = query::open(log, reference, &settings, Some(acknowledged), clock).await;
     let query = query.context("the views cannot be opened")?;
     say("projector", format_args!("running"));

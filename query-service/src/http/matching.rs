@@ -1,4 +1,5 @@
-//! `POST /segments/match`: which of the given products belong to one of the given segments.
+//! `POST /segments/match`: which of the given products belong to one of the given segments. The index answers if it can, and
+//! then the database is not needed; otherwise the views do.
 
 use std::collections::HashSet;
 
@@ -9,28 +10,59 @@ use shared::{
 };
 
 use super::{App, answer, fresh::Awaited, invalid_member};
-use crate::views::{PageOf, matching};
+use crate::{
+    index::{self, By, Index},
+    views::{PageOf, matching},
+};
 
 /// `POST /segments/match`.
 pub async fn products(app: App, mut call: Call) -> ApiResult {
     let awaited = Awaited::of(&app, &call)?;
-    let question = Question::parse(call.required_json().await?)?;
-    let shown = awaited.wait(&app, &call, None).await?;
+    let asked = Question::parse(call.required_json().await?)?;
+    let tenant = call.tenant.clone();
     let question = matching::Question {
-        tenant: &call.tenant,
-        segment_ids: &question.segment_ids,
-        site_code: &question.site_code,
+        tenant: &tenant,
+        segment_ids: &asked.segment_ids,
+        site_code: &asked.site_code,
         valid_at: app.valid_at(),
         with_descendants: app.match_descendants,
-        products: &question.products,
+        products: &asked.products,
     };
+    match app.index.clone().filter(|index| index.answers(&question)) {
+        Some(index) => by_index(app, &call, &awaited, &index, &question).await,
+        None => by_sql(app, &call, &awaited, &question).await,
+    }
+}
+
+/// Waits for the index instead of the views; otherwise both are the same to the client.
+async fn by_index(
+    app: App,
+    call: &Call,
+    awaited: &Awaited,
+    index: &Index,
+    question: &matching::Question<'_>,
+) -> ApiResult {
+    let app = App { progress: index.progress().clone(), ..app };
+    let shown = awaited.wait(&app, call, None).await?;
+    let found = index.products(question);
+    index::answered(By::Index);
+    app.shadow.offer(index, &app.pool, question);
+    Ok(answer::many(&app, shown, page(found.iter().map(ItemId::as_str))))
+}
+
+async fn by_sql(app: App, call: &Call, awaited: &Awaited, question: &matching::Question<'_>) -> ApiResult {
+    let shown = awaited.wait(&app, call, None).await?;
     let found = if question.segment_ids.is_empty() || question.products.is_empty() {
         Vec::new()
     } else {
-        matching::products(&app.pool, &question).await.map_err(super::database)?
+        matching::products(&app.pool, question).await.map_err(super::database)?
     };
-    let rows = found.into_iter().map(|id| json!({ "id": id }).to_string()).collect();
-    Ok(answer::many(&app, shown, PageOf { rows, total: None }))
+    index::answered(By::Sql);
+    Ok(answer::many(&app, shown, page(found.iter().map(String::as_str))))
+}
+
+fn page<'i>(ids: impl Iterator<Item = &'i str>) -> PageOf<String> {
+    PageOf { rows: ids.map(|id| json!({ "id": id }).to_string()).collect(), total: None }
 }
 
 /// What the body asks. Ids that nothing can have are left out: they match nothing.

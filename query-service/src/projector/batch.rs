@@ -19,16 +19,22 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 #[error("record at offset {offset}: {reason}")]
 pub struct Unusable {
-    offset: Offset,
-    reason: Reason,
+    /// The record.
+    pub offset: Offset,
+    /// Why.
+    pub reason: Reason,
 }
 
+/// Why a record cannot be used.
 #[derive(Debug, thiserror::Error)]
-enum Reason {
+pub enum Reason {
+    /// See [`Verdict::Newer`].
     #[error("a newer version of this program wrote it")]
     Newer,
+    /// See [`Verdict::Corrupt`].
     #[error("it contradicts the records before it (writer, number, chain or partition count)")]
     Corrupt,
+    /// It counts, and says nothing that is known here.
     #[error("{0}")]
     Unreadable(#[from] shared::events::Unreadable),
 }

@@ -4,10 +4,10 @@ use shared::{
     Timestamp,
     ids::{ItemId, SegmentId, Tenant},
 };
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 
 /// What is asked.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Whose segments.
     pub tenant: &'a Tenant,
@@ -25,37 +25,16 @@ pub struct Question<'a> {
 
 /// One text, so that it is prepared once for each connection. The ways by which a product can belong are one `union all`, which
 /// keeps its order and ends with the first row: whoever is assigned directly costs no look at categories. As it names the
-/// product asked for from within, it can only be looked up product by product, whatever the planner believes of the tables.
-const PRODUCTS: &str = "
-    with live as materialized (
-        select array_agg(segment_id) as segment_ids from segment
-        where tenant = $1 and segment_id = any ($2) and site_code = $3 and status = 'ACTIVE'
-          and ($5::timestamptz is null
-               or (coalesce(valid_from, '-infinity') <= $5 and coalesce(valid_to, 'infinity') >= $5))
-    )
-    select asked.item_id
-    from live cross join unnest($4::text[]) with ordinality as asked (item_id, place)
-    where live.segment_ids is not null and exists (
-        select from live_item_assignment a
-        where a.tenant = $1 and a.type = 'PRODUCT' and a.item_id = asked.item_id and a.segment_id = any (live.segment_ids)
-        union all
-        select from product_category own
-        join live_item_assignment a on a.tenant = $1 and a.type = 'CATEGORY' and a.item_id = own.category_id
-        where own.tenant = $1 and own.product_id = asked.item_id and a.segment_id = any (live.segment_ids)
-        union all
-        select from product_category own
-        join category_closure up on up.tenant = $1 and up.category_id = own.category_id
-        join live_item_assignment a on a.tenant = $1 and a.type = 'CATEGORY' and a.item_id = up.ancestor_id
-        where $6 and own.tenant = $1 and own.product_id = asked.item_id and a.segment_id = any (live.segment_ids)
-    )
-    order by asked.place";
+/// product asked for from within, it can only be looked up product by product, whatever the planner believes of the tables; and
+/// `limit 1` keeps it from merging the categories of a product with all that are assigned.
+const PRODUCTS: &str = include_str!("matching.sql");
 
 /// The products that are assigned to one of the segments, or are in a category that is or in a descendant of one, in the order
 /// of the question.
 ///
 /// # Errors
 /// When the database cannot answer.
-pub async fn products(pool: &PgPool, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
+pub async fn products(database: impl PgExecutor<'_>, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
     let texts = |ids: &mut dyn Iterator<Item = &str>| ids.map(str::to_owned).collect::<Vec<String>>();
     sqlx::query_scalar(PRODUCTS)
         .bind(question.tenant.as_str())
@@ -64,6 +43,6 @@ pub async fn products(pool: &PgPool, question: &Question<'_>) -> Result<Vec<Stri
         .bind(texts(&mut question.products.iter().map(ItemId::as_str)))
         .bind(question.valid_at.map(Timestamp::datetime))
         .bind(question.with_descendants)
-        .fetch_all(pool)
+        .fetch_all(database)
         .await
 }

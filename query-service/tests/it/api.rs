@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use query_service::http::{self, App};
+use query_service::{
+    http::{self, App},
+    index::{Follower, Index, Shadow, Share},
+    projector::Health,
+};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use shared::{
@@ -16,12 +20,14 @@ use shared::{
         dev_issuer::{DEV_AUDIENCE, DEV_ISSUER, DevIssuer, TokenRequest},
         serve,
     },
-    log::memory::MemLog,
+    log::{EventLog as _, memory::MemLog},
+    reference::ReferenceLog as _,
 };
+use tokio::task::JoinHandle;
 
 use crate::{
     story::Story,
-    support::{Catalogue, Projection, Views, empty_log},
+    support::{Catalogue, Projection, Views, empty_log, eventually},
 };
 
 pub const READ: &str = "customersegment.segment_read";
@@ -35,6 +41,9 @@ pub struct Api {
     pub story: Story,
     pub projection: Option<Projection>,
     pub catalogue: Catalogue,
+    /// Answers matches once it is followed.
+    pub index: Index,
+    follower: Option<JoinHandle<()>>,
     _reference: Projection,
     address: SocketAddr,
     issuer: DevIssuer,
@@ -69,6 +78,11 @@ impl Api {
         Self::open(None, |app| app.match_descendants = false).await
     }
 
+    /// Where every match of the index is compared with the views.
+    pub async fn doubtful() -> Self {
+        Self::open(None, |app| app.shadow = Shadow::of("1".parse().expect("a share"))).await
+    }
+
     async fn open(acknowledged: Option<Acknowledged>, set: impl FnOnce(&mut App)) -> Self {
         let (views, log) = (Views::empty().await, empty_log());
         let story = Story::begin(&log).await;
@@ -80,6 +94,7 @@ impl Api {
         let keys = Keys::start(issuer.key_source()).await;
         let expected = Expected { issuer: Some(DEV_ISSUER.to_owned()), audience: Some(DEV_AUDIENCE.to_owned()) };
         let auth = Auth::new(keys, expected, Arc::new(SystemClock));
+        let index = Index::new(log.partitions(), catalogue.log.partitions());
         let mut app = App {
             pool: views.pool.clone(),
             progress: views.progress.clone(),
@@ -88,6 +103,8 @@ impl Api {
             default_language: "en".to_owned(),
             enforce_validity: false,
             match_descendants: true,
+            index: Some(index.clone()),
+            shadow: Shadow::of(Share::default()),
         };
         set(&mut app);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -95,12 +112,36 @@ impl Api {
         let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };
         tokio::spawn(serve(listener, http::routes(Router::new(auth), &app), options, std::future::pending()));
         let client = Client::new();
-        Self { views, log, story, projection, catalogue, _reference: reference, address, issuer, client }
+        let (follower, _reference) = (None, reference);
+        Self { views, log, story, projection, catalogue, index, follower, _reference, address, issuer, client }
+    }
+
+    /// From here on matches are answered from memory.
+    pub async fn follow(&mut self) {
+        self.begin_to_follow();
+        eventually("the index is ready", async || self.index.is_ready()).await;
+    }
+
+    /// The same without waiting.
+    pub fn begin_to_follow(&mut self) {
+        let (log, reference) = (self.log.clone(), self.catalogue.log.clone());
+        let follower = Follower::new(self.index.clone(), log, reference, Health::new(0));
+        self.follower = Some(tokio::spawn(follower.run()));
+    }
+
+    /// The index stays as it is.
+    pub fn leave(&mut self) {
+        self.follower.take().expect("followed").abort();
     }
 
     pub async fn catch_up(&self) {
         self.views.catch_up(&self.story).await;
         self.views.know(&self.catalogue).await;
+        if self.follower.is_some() {
+            let mut everything = self.story.end().await;
+            everything.merge(&self.catalogue.end().await);
+            eventually("the index has read everything", async || self.index.progress().reached(&everything)).await;
+        }
     }
 
     /// Waits for a write.
@@ -163,6 +204,14 @@ impl Api {
         let answer = self.get("").query(&[("q", q)]).answer().await;
         assert_eq!(answer.status, StatusCode::OK, "{q}: {}", answer.body);
         answer.ids()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        if let Some(follower) = &self.follower {
+            follower.abort();
+        }
     }
 }
 

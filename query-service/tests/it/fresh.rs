@@ -10,9 +10,11 @@ use shared::{
     log::Partition,
     reference::{Kind, ReferenceLog as _},
 };
-use sqlx::Connection as _;
 
-use crate::api::{Api, Sent as _};
+use crate::{
+    api::{Api, Sent as _},
+    support::{Outage, eventually},
+};
 
 fn name() -> serde_json::Value {
     json!({ "name": { "en": "n" } })
@@ -129,15 +131,7 @@ async fn without_database_reads_say_so_quickly_and_go_on_when_it_is_back() {
     let mut api = Api::start().await;
     api.story.put("acme", "g1", name()).await;
     api.catch_up().await;
-    // From another database of the same server.
-    let options = api.views.pool.connect_options().as_ref().clone();
-    let name = options.get_database().expect("a name").to_owned();
-    let mut outside = sqlx::PgConnection::connect_with(&options.database("postgres")).await.expect("connected");
-    let admit = |whether: bool| {
-        let end_all = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
-        sqlx::AssertSqlSafe(format!("alter database \"{name}\" allow_connections {whether}; {end_all}"))
-    };
-    sqlx::raw_sql(admit(false)).execute(&mut outside).await.expect("closed");
+    let outage = Outage::of(&api.views.pool).await;
 
     for rest in ["/g1", "", "/items"] {
         let started = Instant::now();
@@ -146,10 +140,10 @@ async fn without_database_reads_say_so_quickly_and_go_on_when_it_is_back() {
         assert_eq!(answer.body["details"]["type"], "unavailable", "{rest}");
         assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
     }
-    api.story.put("acme", "g2", self::name()).await;
+    api.story.put("acme", "g2", name()).await;
 
-    sqlx::raw_sql(admit(true)).execute(&mut outside).await.expect("open");
-    crate::support::eventually("reads are answered again", async || {
+    outage.end().await;
+    eventually("reads are answered again", async || {
         let answer = api.get("").answer().await;
         answer.status == StatusCode::OK && answer.ids() == ["g1", "g2"]
     })

@@ -16,7 +16,7 @@ use shared::{
     log::{Partition, local::LocalReference, memory::MemLog},
     reference::{Change, Entry, Id, Key, Kind, ReferenceLog as _},
 };
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::Instant};
 
@@ -58,6 +58,12 @@ impl Catalogue {
         let tenant = Tenant::parse(tenant).expect("a tenant");
         let key = Key { tenant, id: Id::parse(kind, id).expect("an id") };
         self.log.write(vec![Change::Delete(key)]).await.expect("written");
+    }
+
+    /// Behind everything that was told.
+    pub async fn end(&self) -> Positions {
+        let only = Partition::new(0);
+        Positions::at(Place::Reference(only), self.log.end(only).await.expect("the log answers"))
     }
 }
 
@@ -101,8 +107,7 @@ impl Views {
 
     /// Waits until the views show everything that other systems told.
     pub async fn know(&self, catalogue: &Catalogue) {
-        let end = catalogue.log.end(Partition::new(0)).await.expect("the log answers");
-        self.reach(&Positions::at(Place::Reference(Partition::new(0)), end)).await;
+        self.reach(&catalogue.end().await).await;
     }
 
     /// Waits until the views show everything.
@@ -151,6 +156,36 @@ impl Views {
 
     pub async fn checksum(&self) -> Vec<String> {
         checksum::of(&self.pool).await.expect("a checksum").iter().map(ToString::to_string).collect()
+    }
+}
+
+/// A database that nobody can use, until it is ended.
+pub struct Outage {
+    outside: PgConnection,
+    database: String,
+}
+
+impl Outage {
+    /// Closes every connection, and admits no new one.
+    pub async fn of(pool: &PgPool) -> Self {
+        let options = pool.connect_options().as_ref().clone();
+        let database = options.get_database().expect("a name").to_owned();
+        // From another database of the same server.
+        let outside = PgConnection::connect_with(&options.database("postgres")).await.expect("connected");
+        let mut outage = Self { outside, database };
+        outage.admit(false).await;
+        outage
+    }
+
+    pub async fn end(mut self) {
+        self.admit(true).await;
+    }
+
+    async fn admit(&mut self, whether: bool) {
+        let name = &self.database;
+        let end_all = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+        let statements = format!("alter database \"{name}\" allow_connections {whether}; {end_all}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut self.outside).await.expect("done");
     }
 }
 

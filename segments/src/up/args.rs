@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
+use query_service::config::MatchArgs;
 use shared::{config::AuthArgs, telemetry::LogFormat};
 
 /// How to start everything on this machine.
@@ -31,6 +32,9 @@ pub struct UpArgs {
     /// File with the JSON Web Key Set of a trusted issuer, instead of the development issuer.
     #[arg(long, env = "JWKS_FILE")]
     pub jwks_file: Option<PathBuf>,
+    /// Who answers matches.
+    #[command(flatten)]
+    pub matching: MatchArgs,
     /// What to log to standard error, such as `info` or `warn,shared::http=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "warn")]
     pub log: String,

@@ -1,4 +1,4 @@
-//! The ancestors of categories against a naive walk, under random edits.
+//! The ancestors of categories, in the table and in memory, against a naive walk, under random edits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,10 @@ use super::{
     closure::{self, CategoryKeys},
     rows::CategoryRows,
 };
-use crate::views::categories::MAX_DEPTH;
+use crate::{
+    index::tree::{Rank, Tree},
+    views::categories::MAX_DEPTH,
+};
 
 const TENANT: &str = "acme";
 
@@ -21,6 +24,8 @@ const TENANT: &str = "acme";
 struct World {
     categories: BTreeMap<String, (Option<String>, i64, u16)>,
     ends: [i64; 3],
+    /// The same in memory.
+    tree: Tree,
 }
 
 impl World {
@@ -36,10 +41,14 @@ impl World {
             match said {
                 None => {
                     self.categories.remove(&id);
+                    self.tree.remove(category.into());
                     gone.push(TENANT, &id);
                 }
                 Some(parent) => {
-                    let parent = parent.filter(|parent| *parent != category).map(name);
+                    let parent = parent.filter(|parent| *parent != category);
+                    let rank = Rank { offset: *end, partition: Partition::new(partition) };
+                    self.tree.put(category.into(), parent.map(u32::from), rank);
+                    let parent = parent.map(name);
                     let entry = serde_json::from_value(json!({ "id": id, "parentId": parent })).expect("a category");
                     rows.put(TENANT, entry, Partition::new(partition), *end).expect("JSON");
                     self.categories.insert(id, (parent, *end, partition));
@@ -69,6 +78,18 @@ impl World {
             }
         }
         cut
+    }
+
+    /// As [`closure`](Self::closure), of the tree in memory.
+    fn walked(&self) -> Vec<String> {
+        let categories = 0..=u8::MAX;
+        let above = categories.flat_map(|start| {
+            let ancestors = self.tree.ancestors(start.into()).zip(1..);
+            ancestors.map(move |(above, depth)| format!("{} c{above} {depth}", name(start)))
+        });
+        let mut lines: Vec<String> = above.collect();
+        lines.sort();
+        lines
     }
 
     /// `category ancestor depth`, sorted.
@@ -133,6 +154,7 @@ fn the_closure_is_what_a_naive_walk_finds_after_every_batch() {
             for batch in batches {
                 world.write(&mut connection, &batch).await;
                 prop_assert_eq!(stored(&mut connection).await, world.closure(), "{:?}", world);
+                prop_assert_eq!(world.walked(), world.closure(), "{:?}", world);
             }
             Ok(())
         })
@@ -163,4 +185,5 @@ async fn what_is_above_a_limit_does_not_count_and_subtrees_move_whole() {
     world.write(&mut connection, &chain).await;
     let refused = world.write(&mut connection, &[(0, Some(Some(69)))]).await;
     assert_eq!((refused, stored(&mut connection).await), (0, world.closure()), "a cycle longer than anybody looks");
+    assert_eq!(world.walked(), world.closure());
 }
