@@ -41,7 +41,7 @@ impl Program {
     /// When it ends instead.
     pub async fn start(mut command: Command) -> anyhow::Result<Self> {
         // What the shell around us has set for a service must not reach this one.
-        for variable in ["DATA_DIR", "DATABASE_URL", "JWKS_FILE", "JWKS_URL", "LISTEN"] {
+        for variable in ["DATA_DIR", "DATABASE_URL", "JWKS_FILE", "JWKS_URL", "LISTEN", "MATCH_INDEX", "MATCH_SHADOW"] {
             command.env_remove(variable);
         }
         let start = Instant::now();

@@ -6,13 +6,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use futures::{FutureExt as _, Stream, StreamExt as _, future, stream};
+use futures::{StreamExt as _, future, stream};
 use shared::{
     consistency::Place,
     log::{self, Acceptance, EventLog, LogError, Offset, Partition, Verdict},
     reference::{self, ReferenceLog},
 };
-use tokio::time::{self, Instant};
+use tokio::{
+    sync::mpsc,
+    time::{self, Instant},
+};
 
 use super::{
     Index,
@@ -22,10 +25,8 @@ use super::{
 };
 use crate::projector::{Health, Pause, Reason, State, Unusable, is_all};
 
-/// The most records that are applied at once: readers wait meanwhile.
+/// The most records that are applied at once: readers wait meanwhile. As many, of 1 MiB at most, wait to be applied.
 const BATCH_RECORDS: usize = 256;
-/// The most bytes of values in a batch, the last one excepted.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long it rests when few records came, unless somebody waits for them: who wakes for every record takes the processor
 /// from those who write it.
@@ -158,40 +159,44 @@ impl<L: EventLog, R: ReferenceLog> Follower<L, R> {
         }
     }
 
-    /// Both logs, from where the cursor stands.
-    fn news(&self, cursor: &Cursor) -> impl Stream<Item = Result<News, LogError>> + Unpin + use<'_, L, R> {
+    /// Both logs, from where the cursor stands. They are read beside what is done with the records.
+    fn news(&self, cursor: &Cursor) -> mpsc::Receiver<Result<News, LogError>> {
         let events = cursor.events.iter().map(|part| (part.partition, part.next_offset())).collect();
         let reference = cursor.reference.iter().map(|(partition, next)| (*partition, *next)).collect();
         let ended = || stream::iter([Err(LogError::Unavailable("the tail ended".to_owned()))]);
         let events = self.log.tail(events).map(|record| record.map(News::Event)).chain(ended());
         let reference = self.reference.tail(reference).map(|record| record.map(News::Reference)).chain(ended());
-        stream::select(events, reference)
+        let mut both = stream::select(events, reference);
+        let (send, news) = mpsc::channel(BATCH_RECORDS);
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    next = both.next() => next,
+                    () = send.closed() => None,
+                };
+                let Some(next) = next else { return };
+                if send.send(next).await.is_err() {
+                    return;
+                }
+            }
+        });
+        news
     }
 
     /// Applies what there is, or waits a while for something to apply; how many records came.
     async fn advance(
         &self,
-        news: &mut (impl Stream<Item = Result<News, LogError>> + Unpin),
+        news: &mut mpsc::Receiver<Result<News, LogError>>,
         cursor: &mut Cursor,
     ) -> Result<usize, Failure> {
-        let Ok(mut next) = time::timeout(LOOK_EVERY, news.next()).await else { return Ok(0) };
-        let (mut batch, mut bytes, mut broken) = (Vec::new(), 0, None);
-        while let Some(one) = next {
-            match one {
-                Ok(one) => {
-                    bytes += one.bytes();
-                    batch.push(one);
-                }
-                Err(error) => {
-                    broken = Some(error);
-                    break;
-                }
-            }
-            if batch.len() == BATCH_RECORDS || bytes >= BATCH_BYTES {
-                break;
-            }
-            next = news.next().now_or_never().flatten();
+        let mut came = Vec::with_capacity(BATCH_RECORDS);
+        if time::timeout(LOOK_EVERY, news.recv_many(&mut came, BATCH_RECORDS)).await.is_err() {
+            return Ok(0);
         }
+        // Nothing but an error ends it.
+        let mut broken = came.is_empty().then(|| LogError::Unavailable("the reader has ended".to_owned()));
+        let batch = came.into_iter().map_while(|news| news.map_err(|error| broken = Some(error)).ok());
+        let batch: Vec<News> = batch.collect();
         self.apply(&batch, cursor)?;
         if let Some(error) = broken {
             return Err(error.into());
@@ -269,13 +274,6 @@ impl News {
         match self {
             Self::Event(record) => record.offset,
             Self::Reference(record) => record.offset,
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Event(record) => record.value.len(),
-            Self::Reference(record) => record.value.as_ref().map_or(0, Vec::len),
         }
     }
 }
