@@ -34,6 +34,8 @@ enum Section {
     Embedded,
     /// Reading segments.
     Reads,
+    /// Assigning items in bulk, and the segments that a customer sees.
+    Assigning,
     /// Projecting a long log from nothing, and starting again over it.
     Startup,
     /// Matching products with segments, from memory and from the database.
@@ -125,6 +127,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         match section {
             Section::Embedded => sections::embedded::measure(&plan, &mut report).await?,
             Section::Reads => sections::reads::measure(&plan, &mut report).await?,
+            Section::Assigning => sections::assigning::measure(&plan, &mut report).await?,
             Section::Startup => sections::startup::measure(&plan, &mut report).await?,
             Section::Match => sections::matching::measure(&plan, &mut report).await?,
             Section::Kafka => sections::kafka::measure(&plan, &mut report).await?,

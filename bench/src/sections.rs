@@ -1,5 +1,6 @@
 //! What is measured, in which order.
 
+pub mod assigning;
 pub mod embedded;
 pub mod kafka;
 pub mod matching;

@@ -112,7 +112,7 @@ impl Stack {
         let mut command = up(plan, folder);
         command.args(["--database-url", &postgres.url()]).args(more);
         let program = Program::start(command).await?;
-        let authorization = authorization(program.address).await?;
+        let authorization = authorization(program.address, None).await?;
         Ok(Self { program, postgres, authorization, numbers: Cell::new(0) })
     }
 
@@ -150,6 +150,14 @@ impl Stack {
     /// The header that lets its bearer do everything.
     pub fn authorization(&self) -> (&str, &str) {
         ("authorization", &self.authorization)
+    }
+
+    /// What the header must hold for a customer to be its bearer.
+    ///
+    /// # Errors
+    /// When the issuer gives no token.
+    pub async fn authorization_of(&self, customer: &str) -> anyhow::Result<String> {
+        authorization(self.address(), Some(customer)).await
     }
 
     /// The number of a segment that was not there before.
@@ -204,11 +212,14 @@ pub fn segments_path() -> String {
     format!("/customer-segment/{}/segments", content::TENANT)
 }
 
-async fn authorization(address: SocketAddr) -> anyhow::Result<String> {
+/// The header of who may do everything, or of a customer.
+async fn authorization(address: SocketAddr, customer: Option<&str>) -> anyhow::Result<String> {
     let mut connection = Connection::open(address).await?;
     let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let body = "grant_type=client_credentials&client_id=dev&client_secret=dev";
-    let answer = connection.exchange(Request { method: "POST", path: "/oauth/token", headers: &headers, body }).await?;
+    let customer = customer.map(|id| format!("&customer_id={id}")).unwrap_or_default();
+    let body = format!("grant_type=client_credentials&client_id=dev&client_secret=dev{customer}");
+    let request = Request { method: "POST", path: "/oauth/token", headers: &headers, body: &body };
+    let answer = connection.exchange(request).await?;
     let body: serde_json::Value = serde_json::from_slice(answer.expect(200)?.body)?;
     let token = body["access_token"].as_str().context("the issuer gave no token")?;
     Ok(format!("Bearer {token}"))

@@ -34,6 +34,9 @@ pub struct Compared {
     pub raw_many: Measured,
 }
 
+/// The most that one request takes.
+pub const BULK: u64 = 200;
+
 /// The many.
 pub const MANY: usize = 64;
 
@@ -135,4 +138,24 @@ pub async fn visible_after(stack: &Stack, connection: &mut Connection) -> anyhow
     let answer = answer.expect(200)?;
     let lag = answer.header("x-view-lag-ms").context("no lag")?.parse().map(Duration::from_millis)?;
     Ok((took, lag))
+}
+
+/// Writes segments in bulk; all of them can be read when this returns.
+pub async fn fill(stack: &Stack, segments: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(stack.address()).await?;
+    let path = format!("{}/bulk", segments_path());
+    let headers = [stack.authorization(), ("content-type", "application/json")];
+    let mut left = segments;
+    while left > 0 {
+        let count = left.min(BULK);
+        left -= count;
+        let rows: Vec<String> = (0..count).map(|_| content::segment_json(stack.next_number())).collect();
+        let body = format!("[{}]", rows.join(","));
+        let answer =
+            connection.exchange(Request { method: "PUT", path: &path, headers: &headers, body: &body }).await?;
+        answer.expect(207)?;
+    }
+    // The token of one more write does not cover the other partitions, but their answers say how far behind they are.
+    while visible_after(stack, &mut connection).await?.1 > Duration::ZERO {}
+    Ok(())
 }

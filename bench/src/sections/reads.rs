@@ -8,7 +8,7 @@ use std::{
 
 use tokio::process::Command;
 
-use super::creating::visible_after;
+use super::creating::{fill, visible_after};
 use crate::{
     Plan, content,
     load::{Measured, Times, closed_loop},
@@ -21,8 +21,6 @@ const SECTION: &str = "reads";
 const CONNECTIONS: usize = 16;
 /// Those who write and read their writes: few, since the question is how long it takes and not how many can.
 const TOKEN_READERS: usize = 4;
-/// The most that one request takes.
-const BULK: u64 = 200;
 /// Coprime to every number of segments that is likely, so that reads go through all of them in no order.
 const STRIDE: u64 = 7_919;
 
@@ -67,26 +65,6 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.add(SECTION, "a write visible to a token read, 4 connections: p50", half, "ms");
     let what = "a write visible to a token read, 4 connections: p99";
     report.aimed(SECTION, what, nearly_all, "ms", Aim::AtMost(50.0));
-    Ok(())
-}
-
-/// Writes segments in bulk; all of them can be read when this returns.
-async fn fill(stack: &Stack, segments: u64) -> anyhow::Result<()> {
-    let mut connection = Connection::open(stack.address()).await?;
-    let path = format!("{}/bulk", segments_path());
-    let headers = [stack.authorization(), ("content-type", "application/json")];
-    let mut left = segments;
-    while left > 0 {
-        let count = left.min(BULK);
-        left -= count;
-        let rows: Vec<String> = (0..count).map(|_| content::segment_json(stack.next_number())).collect();
-        let body = format!("[{}]", rows.join(","));
-        let answer =
-            connection.exchange(Request { method: "PUT", path: &path, headers: &headers, body: &body }).await?;
-        answer.expect(207)?;
-    }
-    // The token of one more write does not cover the other partitions, but their answers say how far behind they are.
-    while visible_after(stack, &mut connection).await?.1 > Duration::ZERO {}
     Ok(())
 }
 
