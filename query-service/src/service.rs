@@ -44,7 +44,8 @@ pub struct Service<W> {
     pub work: W,
 }
 
-/// Opens the views of a log and of the reference data. `acknowledged` is what the command side of the same process has answered, if it has one.
+/// Opens the views of a log and of the reference data. `acknowledged` is what the command side of the same process has
+/// answered, if it has one.
 ///
 /// # Errors
 /// When the database cannot be reached, or its tables cannot be made.
