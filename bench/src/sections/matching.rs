@@ -74,8 +74,10 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     stack.stop().await?;
 
     let assignments = segments * (PRODUCTS + CATEGORIES);
-    report.add_loop(SECTION, "from memory, 16 connections", &by_index, Some(Aim::AtLeast(20_000.0)));
-    report.aimed(SECTION, "from memory: p99 again, as aimed", by_index.millis(0.99), "ms", Aim::AtMost(5.0));
+    let rate = by_index.per_second();
+    report.aimed(SECTION, "from memory, 16 connections: rate", rate, "/s", Aim::AtLeast(20_000.0));
+    report.add(SECTION, "from memory, 16 connections: p50", by_index.millis(0.5), "ms");
+    report.aimed(SECTION, "from memory, 16 connections: p99", by_index.millis(0.99), "ms", Aim::AtMost(5.0));
     report.add_loop(SECTION, "from the database, 16 connections", &by_sql, None);
     if let Some(alone) = alone {
         report.add(SECTION, "floor: the statement by pgbench, 16 connections", alone, "/s");

@@ -242,7 +242,7 @@ async fn a_file_of_something_else_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_not_there_or_not_compacted_is_refused_with_the_command_that_helps() {
+async fn a_topic_that_is_not_there_or_would_lose_or_hide_entries_is_refused_with_the_command_that_helps() {
     let Some(config) = config().await else { return };
     match KafkaReference::connect(config.clone()).await {
         Err(ConnectError::Missing { topic, command }) => {
@@ -252,7 +252,7 @@ async fn a_topic_that_is_not_there_or_not_compacted_is_refused_with_the_command_
         other => panic!("{other:?}"),
     }
     let admin: AdminClient<DefaultClientContext> = client(&config).create().expect("an admin");
-    let topic = NewTopic::new(&config.reference_topic, 1, TopicReplication::Fixed(1));
+    let topic = NewTopic::new(&config.reference_topic, 1, TopicReplication::Fixed(1)).set("compression.type", "zstd");
     for created in admin.create_topics([&topic], &AdminOptions::new()).await.expect("an answer") {
         created.expect("a topic");
     }
@@ -263,7 +263,11 @@ async fn a_topic_that_is_not_there_or_not_compacted_is_refused_with_the_command_
         refused = KafkaReference::connect(config.clone()).await;
     }
     match refused {
-        Err(ConnectError::Unfit { command, .. }) => assert!(command.contains("cleanup.policy=compact"), "{command}"),
+        Err(ConnectError::Unfit { command, .. }) => {
+            assert!(command.contains("cleanup.policy=compact"), "{command}");
+            let is_unreadable = cfg!(not(feature = "kafka-zstd"));
+            assert_eq!(command.contains("compression.type=producer"), is_unreadable, "{command}");
+        }
         other => panic!("{other:?}"),
     }
 }

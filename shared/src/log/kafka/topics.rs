@@ -140,15 +140,19 @@ fn settings(replicas: u16) -> Vec<(&'static str, String)> {
     let mut settings: Vec<_> = REQUIRED.map(|(name, value)| (name, value.to_owned())).into();
     settings.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
     settings.push((UNCLEAN, "false".to_owned()));
-    settings.push((MIN_REPLICAS, if replicas >= 3 { "2" } else { "1" }.to_owned()));
+    settings.push(in_sync(replicas));
     settings
+}
+
+/// One broker may fail, where there are enough.
+fn in_sync(replicas: u16) -> (&'static str, String) {
+    (MIN_REPLICAS, if replicas >= 3 { "2" } else { "1" }.to_owned())
 }
 
 /// All settings of a new topic for reference data.
 fn reference_settings(replicas: u16) -> Vec<(&'static str, String)> {
-    let least = if replicas >= 3 { "2" } else { "1" };
     let (policy, compact) = COMPACTED;
-    vec![(policy, compact.to_owned()), (TOMBSTONES, TOMBSTONES_MS.to_string()), (MIN_REPLICAS, least.to_owned())]
+    vec![(policy, compact.to_owned()), (TOMBSTONES, TOMBSTONES_MS.to_string()), in_sync(replicas)]
 }
 
 fn as_arguments(settings: &[(&'static str, String)]) -> String {
