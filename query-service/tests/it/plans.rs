@@ -70,7 +70,14 @@ impl Tables {
         eventually("all sessions have ended", async || self.sessions().await == 0).await;
         let (whole, rows) = self.counted().await;
         assert_eq!(whole, whole_before, "{what}");
-        assert!(rows - rows_before < MOST_ROWS, "{what}: {} rows", rows - rows_before);
+        // Before version 17, rows of some segments are found in their order only by reading those of all.
+        let is_limited = self.version().await >= 170_000;
+        assert!(!is_limited || rows - rows_before < MOST_ROWS, "{what}: {} rows", rows - rows_before);
+    }
+
+    async fn version(&self) -> i32 {
+        let version = "select current_setting('server_version_num')::integer";
+        sqlx::query_scalar(version).fetch_one(&self.owner).await.expect("a number")
     }
 
     async fn sessions(&self) -> i64 {
