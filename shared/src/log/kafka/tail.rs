@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rdkafka::{
     TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -29,9 +29,6 @@ const POLL: Duration = Duration::from_millis(100);
 const HEAP: usize = 256;
 const HEAPS_WAITING: usize = 4;
 
-/// Records in order, and then an error if that is why there are no more.
-type Heap<T> = Vec<Result<T, LogError>>;
-
 /// What is made of a message.
 type Make<T> = fn(&BorrowedMessage<'_>) -> Result<T, LogError>;
 
@@ -45,47 +42,52 @@ pub(super) fn read<T: Send + 'static>(
     let (send, mut receive) = mpsc::channel(HEAPS_WAITING);
     let on_thread = send.clone();
     let work = move || {
-        if let Err(error) = run(&config, &topic, &from, make, &on_thread) {
+        let read = each_heap(&config, &topic, &from, make, |heap| match heap.is_empty() {
+            true => !on_thread.is_closed(),
+            false => on_thread.blocking_send(Ok(heap)).is_ok(),
+        });
+        if let Err(error) = read {
             // Nobody may be there any more.
-            drop(on_thread.blocking_send(vec![Err(error)]));
+            drop(on_thread.blocking_send(Err(error)));
         }
     };
     if let Err(error) = thread::Builder::new().name("kafka-tail".to_owned()).spawn(work) {
         let error = LogError::Unavailable(format!("no thread for a consumer: {error}"));
-        send.try_send(vec![Err(error)]).expect("the channel is new and has room");
+        send.try_send(Err(error)).expect("the channel is new and has room");
     }
-    stream::poll_fn(move |context| receive.poll_recv(context)).map(stream::iter).flatten()
+    let heaps = stream::poll_fn(move |context| receive.poll_recv(context));
+    heaps.map_ok(|heap| stream::iter(heap).map(Ok)).try_flatten()
 }
 
-/// Until the reader is gone or an error comes.
-fn run<T>(
+/// Reads on this thread until `take` has enough or an error comes. It is asked at least every 100 ms, if need be with an empty
+/// heap.
+pub(super) fn each_heap<T>(
     config: &KafkaConfig,
     topic: &str,
     from: &[(Partition, Offset)],
     make: Make<T>,
-    reader: &mpsc::Sender<Heap<T>>,
+    mut take: impl FnMut(Vec<T>) -> bool,
 ) -> Result<(), LogError> {
     let consumer = assigned(config, topic, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
-    while !reader.is_closed() {
+    loop {
         let mut heap = Vec::new();
         let ended = gather(&consumer, make, &mut heap);
-        if !heap.is_empty() && reader.blocking_send(heap).is_err() {
-            break;
+        if !take(heap) {
+            return Ok(());
         }
         ended?;
     }
-    Ok(())
 }
 
 /// Waits for a message, and takes what else is there: the reader is woken once for all of it.
-fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>) -> Result<(), LogError> {
+fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Vec<T>) -> Result<(), LogError> {
     let mut patience = POLL;
     while heap.len() < HEAP
         && let Some(polled) = consumer.poll(patience)
     {
         patience = Duration::ZERO;
         match polled {
-            Ok(message) => heap.push(Ok(make(&message)?)),
+            Ok(message) => heap.push(make(&message)?),
             Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
             Err(error) => return Err(failed(&error)),
         }
@@ -146,15 +148,15 @@ pub(super) fn partition(message: &BorrowedMessage<'_>) -> Result<Partition, LogE
 /// A record of the events. Text that is not UTF-8 was not written by us, so the acceptance rule will not count its record: any
 /// reading of it does.
 pub(super) fn record(message: &BorrowedMessage<'_>) -> Result<Record, LogError> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = String::from_utf8_lossy;
     let headers = message.headers().map_or_else(Headers::default, |headers| {
-        headers.iter().map(|header| (header.key, header.value.map(text).unwrap_or_default())).collect()
+        headers.iter().map(|header| (header.key, text(header.value.unwrap_or_default()))).collect()
     });
     Ok(Record {
         partition: partition(message)?,
         offset: message.offset(),
         appended_at: Timestamp::from_unix_millis(message.timestamp().to_millis().unwrap_or_default()),
-        key: message.key().map(text),
+        key: message.key().map(|key| text(key).into_owned()),
         headers,
         value: message.payload().unwrap_or_default().to_vec(),
     })
