@@ -27,7 +27,6 @@ create table if not exists position (
   partition integer primary key, next_offset integer not null, last text, writer text, pseq integer not null,
   chain blob not null);
 """
-BATCH = 500
 
 
 class Table:
@@ -130,12 +129,12 @@ def connect(options, table):
     return consumer, set(found.partitions)
 
 
-def follow(consumer, partitions, table, until_end):
-    """Reads on. With `until_end` gives how many records were read and how many of them counted."""
+def follow(consumer, partitions, table, options):
+    """Reads on. With `--until-end` gives how many records were read and how many of them counted."""
     at_end, read, counted = set(), 0, 0
-    while not (until_end and at_end == partitions):
+    while not (options.until_end and at_end == partitions):
         messages = []
-        for message in consumer.consume(BATCH, timeout=0.5):
+        for message in consumer.consume(options.batch, timeout=0.2):
             if not message.error():
                 messages.append(message)
                 at_end.discard(message.partition())
@@ -155,6 +154,7 @@ def main():
     parser.add_argument("--brokers", default="localhost:9092")
     parser.add_argument("--topic", default="segments.events.v1")
     parser.add_argument("--database", default="segments.sqlite", help="the file of the table")
+    parser.add_argument("--batch", default=500, type=int, help="the most records of a transaction")
     parser.add_argument("--until-end", action="store_true", help="stop at the present end")
     parser.add_argument("--list", action="store_true", help="show the table and read nothing")
     options = parser.parse_args()
@@ -166,7 +166,7 @@ def main():
         return 0
     consumer, partitions = connect(options, table)
     try:
-        read, counted = follow(consumer, partitions, table, options.until_end)
+        read, counted = follow(consumer, partitions, table, options)
         print(f"{read} records read, {counted} facts counted", file=sys.stderr)
     except MustStop as why:
         print(f"stopped: {why}", file=sys.stderr)

@@ -54,10 +54,10 @@ def strays(records):
         data = {"segmentId": segment, "force": True, "lastVersion": 1, "assignmentCounts": {"items": 0, "customers": 0}}
         return created.key(), headers, json.dumps(data).encode()
 
-    # The same again; a writer that was never announced; the next number but a few.
+    # The same again; a writer that was never announced; a number so far ahead that the writer does not reach it meanwhile.
     yield created.key(), dict(created.headers()), created.value()
     yield deletion(nobody, last + 1)
-    yield deletion(present, last + 5)
+    yield deletion(present, last + 1_000_000)
     # An announcement that was overtaken, what was written under it, and its end.
     overtaken = json.loads(started.value()) | {"writerid": nobody, "after": str(uuid.uuid4())}
     yield None, dict(started.headers()) | {"ce_writerid": nobody.encode()}, json.dumps(overtaken).encode()

@@ -61,7 +61,8 @@ async fn every_operation_of_the_document_is_one_of_the_service() {
     let shop = Shop::open().await;
     for (path, item) in openapi(&shop).await["paths"].as_object().expect("paths") {
         // Development's issuer is off here, a variable stands for words, and of the rest the gateway answers some itself.
-        if ["/oauth/", "/.well-known/", "/schemas/", "/metrics", "/health/"].iter().any(|begin| path.starts_with(begin)) {
+        if ["/oauth/", "/.well-known/", "/schemas/", "/metrics", "/health/"].iter().any(|begin| path.starts_with(begin))
+        {
             continue;
         }
         for method in ["get", "post", "put", "patch", "delete"] {
