@@ -58,7 +58,7 @@ pub struct DatabaseArgs {
     /// `postgres://user:password@host:port/name`; PostgreSQL 15 or later.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
-    /// The most connections for reads; the projector has one more for each partition.
+    /// The most connections for reads; the projector has one more for each partition, and four.
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
 }

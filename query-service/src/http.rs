@@ -21,18 +21,18 @@ use shared::{
     consistency::Acknowledged,
     http::{ApiError, Details, Operation, Router},
 };
-use sqlx::PgPool;
 
 use crate::{
     index::{Index, Shadow},
     progress::Progress,
+    views::Reader,
 };
 
 /// What handlers need.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The views.
-    pub pool: PgPool,
+    pub reader: Reader,
     /// How far they are.
     pub progress: Progress,
     /// What this process has acknowledged, when it takes writes too.

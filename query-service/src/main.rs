@@ -4,7 +4,7 @@ use std::{net::TcpListener, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use query_service::{config::Config, http, index, projector, service};
+use query_service::{config::Config, http, index, projector, service, views};
 use shared::{
     SystemClock,
     clock::SharedClock,
@@ -24,6 +24,7 @@ async fn main() -> anyhow::Result<()> {
     let metrics = telemetry::init(config.log.log_format, &config.log.log)?;
     projector::describe();
     index::describe();
+    views::describe();
     let clock: SharedClock = Arc::new(SystemClock);
     let listener = TcpListener::bind(config.listen.listen)
         .with_context(|| format!("cannot listen on {}", config.listen.listen))?;

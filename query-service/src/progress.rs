@@ -22,11 +22,13 @@ use shared::{
     consistency::{Place, Positions},
     log::{Offset, Partition},
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use tokio::{
     sync::{Mutex, Notify, watch},
     time::{self, Instant},
 };
+
+use crate::views::Reader;
 
 /// Between two looks at the table, while somebody waits for a partition that another process projects.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -170,7 +172,7 @@ impl Progress {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn wait(&self, pool: &PgPool, positions: &Positions, deadline: Instant) -> Result<bool, sqlx::Error> {
+    pub async fn wait(&self, reader: &Reader, positions: &Positions, deadline: Instant) -> Result<bool, sqlx::Error> {
         if self.reached(positions) {
             return Ok(true);
         }
@@ -187,7 +189,7 @@ impl Progress {
             // Partitions of this process are published; a look now and then costs little and needs no bookkeeping of which.
             let next_look = if self.0.is_in_tables { deadline.min(Instant::now() + LOOK_EVERY) } else { deadline };
             if time::timeout_at(next_look, changed.changed()).await.is_err() && self.0.is_in_tables {
-                self.look(pool).await?;
+                self.look(reader).await?;
             }
         }
     }
@@ -258,14 +260,13 @@ impl Progress {
     }
 
     /// One look at the tables for all who wait.
-    pub(crate) async fn look(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+    pub(crate) async fn look(&self, reader: &Reader) -> Result<(), sqlx::Error> {
         let mut last_look = self.0.last_look.lock().await;
         if last_look.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return Ok(());
         }
-        let mut connection = pool.acquire().await?;
         let epoch = self.epoch();
-        let rows = stored(&mut connection).await?;
+        let rows = reader.positions().await?;
         if self.epoch() == epoch {
             self.learn(rows);
         }

@@ -35,7 +35,7 @@ use shared::{
     clock::SharedClock,
     log::{EventLog, Partition},
 };
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 
 pub(crate) use batch::{Reason, Unusable};
@@ -46,7 +46,7 @@ pub use stats::describe;
 pub(crate) use watch::is_all;
 
 use self::{hub::Hub, worker::Worker};
-use crate::progress::Progress;
+use crate::{progress::Progress, views::Access};
 
 /// What may be set about the projector.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +70,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Projector<L> {
     log: L,
-    pool: PgPool,
+    access: Access,
     progress: Progress,
     health: Health,
     clock: SharedClock,
@@ -78,10 +78,10 @@ pub struct Projector<L> {
 }
 
 impl<L: EventLog> Projector<L> {
-    /// Between a log and the views that the pool reads. The views must have been migrated.
-    pub fn new(log: L, pool: PgPool, progress: Progress, clock: SharedClock, options: Options) -> Self {
+    /// Between a log and the views.
+    pub fn new(log: L, access: Access, progress: Progress, clock: SharedClock, options: Options) -> Self {
         let health = Health::new(log.partitions());
-        Self { log, pool, progress, health, clock, options }
+        Self { log, access, progress, health, clock, options }
     }
 
     /// What each partition is doing.
@@ -91,16 +91,17 @@ impl<L: EventLog> Projector<L> {
 
     /// Only looks how far other processes have projected, until dropped.
     pub async fn watch(self) {
-        watch::run_alone(self.log, self.pool, self.progress, self.health, self.clock).await;
+        watch::run_alone(self.log, self.access.reader, self.progress, self.health, self.clock).await;
     }
 
     /// Projects until dropped, or until a fault in a task. It can be dropped at any time: what is not committed will be read
     /// again.
     pub async fn run(self) {
-        let database = (*self.pool.connect_options()).clone();
+        let Access { owner, reader: views } = self.access;
+        let database = (*owner.connect_options()).clone();
         // Not ready before somebody has looked: `finish` does.
         self.health.set_bulk(true);
-        if let Err(error) = bulk::prepare(&self.pool, &self.log, self.options.bulk_from).await {
+        if let Err(error) = bulk::prepare(&owner, &self.log, self.options.bulk_from).await {
             tracing::warn!(%error, "projecting with all indexes");
         }
         let mut tasks = JoinSet::new();
@@ -120,9 +121,9 @@ impl<L: EventLog> Projector<L> {
         }
         let unhurried = database.application_name("projector indexes").options([("statement_timeout", "0")]);
         tasks.spawn(bulk::finish(unhurried, self.health.clone()));
-        tasks.spawn(reaper::run(self.pool.clone()));
-        tasks.spawn(merging::run(self.pool.clone(), self.progress.clone(), self.health.clone(), self.clock.clone()));
-        tasks.spawn(watch::run(self.log, self.pool, self.progress, self.health, self.clock));
+        tasks.spawn(reaper::run(owner.clone()));
+        tasks.spawn(merging::run(owner, self.progress.clone(), self.health.clone(), self.clock.clone()));
+        tasks.spawn(watch::run(self.log, views, self.progress, self.health, self.clock));
         while let Some(ended) = tasks.join_next().await {
             if let Err(panic) = ended {
                 // Nobody would notice that a partition stands still; whoever runs this starts anew.

@@ -57,14 +57,16 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     clock: SharedClock,
 ) -> Result<Service<impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
     let progress = Progress::new(log.partitions(), reference.partitions());
-    let pool = views::open(&settings.database, progress.clone()).await?;
+    let access = views::open(&settings.database, progress.clone()).await?;
     let options = settings.projector.unwrap_or_default();
-    let projector = Projector::new(log.clone(), pool.clone(), progress.clone(), Arc::clone(&clock), options);
+    let projector = Projector::new(log.clone(), access.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
     let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
     let follower = index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
-    let reference =
-        settings.projector.is_some().then(|| Reference::new(reference, &pool, progress.clone(), health.clone()));
+    let reference = settings
+        .projector
+        .is_some()
+        .then(|| Reference::new(reference, &access.owner, progress.clone(), health.clone()));
     let work = async move {
         // A task of its own, since it has much to do for a while. It ends with this, and by itself only by a fault.
         let mut following = JoinSet::new();
@@ -87,7 +89,7 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     let Settings { default_language, enforce_validity, match_descendants, .. } = settings.clone();
     let shadow = Shadow::of(settings.match_shadow);
     let app = App {
-        pool,
+        reader: access.reader,
         progress,
         acknowledged,
         clock,

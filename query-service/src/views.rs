@@ -1,7 +1,10 @@
 //! The views: where they are, how they are made, and one module for each question that is asked of them.
 //!
 //! Tables lie in the schema `v1`, reached by `search_path`; another version of the views would be another schema beside it.
-//! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration.
+//! Whoever asks goes through a [`Reader`], which reads for one tenant; [`opening`] has the other way in, the projector's.
+//!
+//! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration, with a policy and a
+//! grant as in `0004_wall.sql` if it has a tenant.
 
 pub mod categories;
 pub mod checksum;
@@ -9,40 +12,24 @@ pub mod customers;
 mod doc;
 pub mod items;
 pub mod matching;
-pub(crate) mod migrations;
+mod migrations;
+mod opening;
+mod reader;
 pub mod segments;
 mod visible;
+mod wall;
 
-use std::{str::FromStr as _, time::Duration};
+use shared::ids::Tenant;
+use sqlx::{FromRow, Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
-use sqlx::{
-    ConnectOptions as _, Connection as _, FromRow, PgPool, Postgres, QueryBuilder, Row as _,
-    migrate::MigrateError,
-    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+#[cfg(test)]
+pub(crate) use self::opening::{make, options};
+pub use self::{
+    opening::{Access, Database, OpenError, SCHEMA, open, owner},
+    reader::{Reader, describe},
+    visible::{Customer, Visible, Which},
 };
-
-pub use self::visible::{Customer, Visible, Which};
-use crate::{progress::Progress, q::sort::Sort};
-
-/// The version of the views, and the name of their schema.
-pub const SCHEMA: &str = "v1";
-
-/// A connection that was good so short a time ago is taken without asking.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
-
-/// The longest that a read may take; longer ones are refused, so that a costly filter cannot keep a connection for good.
-const STATEMENT_TIMEOUT: &str = "10s";
-
-/// The views cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The database cannot be reached, or refused.
-    #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The tables cannot be brought up to date.
-    #[error("migration: {0}")]
-    Migration(#[from] MigrateError),
-}
+use crate::q::sort::Sort;
 
 /// A document as it is answered, with the parts of its entity tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,82 +75,14 @@ pub struct PageOf<T> {
     pub total: Option<i64>,
 }
 
-/// How to reach the views.
-#[derive(Debug, Clone)]
-pub struct Database {
-    /// `postgres://user:password@host:port/name`.
-    pub url: String,
-    /// The most connections for reads.
-    pub connections: u32,
-    /// How long a read waits for a connection before it is refused.
-    pub acquire_timeout: Duration,
-}
-
-impl Database {
-    /// With the usual limits.
-    pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), connections: 16, acquire_timeout: Duration::from_millis(1_500) }
-    }
-}
-
-/// Brings the tables up to date and connects.
-///
-/// # Errors
-/// When the database cannot be reached or the migrations fail.
-pub async fn open(database: &Database, progress: Progress) -> Result<PgPool, OpenError> {
-    migrate(&options(database)?).await?;
-    Ok(connect(database, progress).await?)
-}
-
-/// Connects to tables that are there. Connections that are made later begin with what [`Progress`] must know.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn connect(database: &Database, progress: Progress) -> Result<PgPool, sqlx::Error> {
-    PgPoolOptions::new()
-        .max_connections(database.connections)
-        .acquire_timeout(database.acquire_timeout)
-        // A connection is tested when it is given back, and again only if it has been idle since: a read is one round trip.
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()) })
-        })
-        .after_connect(move |connection, _| {
-            let progress = progress.clone();
-            Box::pin(async move { progress.relearn(connection).await })
-        })
-        .connect_with(options(database)?.options([("statement_timeout", STATEMENT_TIMEOUT)]))
-        .await
-}
-
-fn options(database: &Database) -> Result<PgConnectOptions, sqlx::Error> {
-    Ok(PgConnectOptions::from_str(&database.url)?
-        .application_name("query-service")
-        .options([("search_path", format!("{SCHEMA}, public").as_str()), ("TimeZone", "UTC")])
-        .statement_cache_capacity(500)
-        // What is slow shows in the metrics; statements in the log would only bury what matters.
-        .disable_statement_logging())
-}
-
-async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-    // Two processes that start at once may both see no schema; the second attempt then finds it.
-    let create = || sqlx::query("create schema if not exists v1").execute(&pool);
-    if create().await.is_err() {
-        create().await?;
-    }
-    migrations::run(&pool).await?;
-    pool.close().await;
-    Ok(())
-}
-
 /// Selects a page of one text column; `push_from` writes everything from ` from` to the end of the condition. The count, if
 /// wanted, is of the same snapshot.
 ///
 /// Statements without a client's filter are few and are kept prepared. A filter is planned anew each time: a plan made for
 /// unknown values reads far too much.
 async fn select_page(
-    pool: &PgPool,
+    reader: &Reader,
+    tenant: &Tenant,
     column: &'static str,
     push_from: impl Fn(&mut QueryBuilder<Postgres>),
     sort: &Sort,
@@ -181,9 +100,11 @@ async fn select_page(
         }
     };
     let mut sql = QueryBuilder::new("");
+    let is_kept = is_common && page.offset == 0;
     if !page.count {
         push_rows(&mut sql);
-        let rows = sql.build_query_scalar().persistent(is_common && page.offset == 0).fetch_all(pool).await?;
+        let rows = sql.build_query_scalar().persistent(is_kept);
+        let rows = reader.read(tenant, async |connection| rows.fetch_all(connection).await).await?;
         return Ok(PageOf { rows, total: None });
     }
     sql.push("select (select count(*)");
@@ -191,6 +112,7 @@ async fn select_page(
     sql.push("), array(");
     push_rows(&mut sql);
     sql.push(")");
-    let (total, rows) = sql.build_query_as().persistent(is_common && page.offset == 0).fetch_one(pool).await?;
+    let both = sql.build_query_as().persistent(is_kept);
+    let (total, rows) = reader.read(tenant, async |connection| both.fetch_one(connection).await).await?;
     Ok(PageOf { rows, total: Some(total) })
 }

@@ -16,7 +16,10 @@ use command_service::{
 };
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use metrics_exporter_prometheus::PrometheusHandle;
-use query_service::{http as query_http, index, projector, service as query, views::Database};
+use query_service::{
+    http as query_http, index, projector, service as query,
+    views::{self, Database},
+};
 use shared::{
     SystemClock,
     clock::SharedClock,
@@ -49,6 +52,7 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     let metrics = telemetry::init(args.log_format, &args.log)?;
     projector::describe();
     index::describe();
+    views::describe();
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;

@@ -3,7 +3,6 @@
 use clap::Parser;
 use query_service::{
     config::DatabaseArgs,
-    progress::Progress,
     views::{self, checksum},
 };
 
@@ -17,8 +16,8 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let pool = views::connect(&Config::parse().database.database(), Progress::new(0, 0)).await?;
-    for checksum in checksum::of(&pool).await? {
+    let owner = views::owner(&Config::parse().database.database())?;
+    for checksum in checksum::of(&owner).await? {
         println!("{checksum}");
     }
     Ok(())

@@ -42,7 +42,7 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let segment_id = SegmentId::parse(&call.path.segment_id).map_err(|_| not_found())?;
     let customer = customer(&call).map_err(|_| not_found())?;
     let shown = awaited.wait(&app, &call, Some(&segment_id)).await?;
-    let found = customers::get(&app.pool, &call.tenant, &segment_id, &customer).await.map_err(super::database)?;
+    let found = customers::get(&app.reader, &call.tenant, &segment_id, &customer).await.map_err(super::database)?;
     answer::one(&app, shown, found.ok_or_else(not_found)?, condition, &shape)
 }
 
@@ -61,7 +61,7 @@ async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, vis
         (Some(visible), Some(segment_id)) => {
             let (tenant, sort, page) = (&call.tenant, &listing.sort, listing.page);
             let wanted = customers::Wanted { tenant, segment_id, visible, query: &query, sort, page };
-            customers::list(&app.pool, &wanted).await.map_err(super::database)?
+            customers::list(&app.reader, &wanted).await.map_err(super::database)?
         }
         _ => listing.nothing(),
     };

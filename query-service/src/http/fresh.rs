@@ -51,12 +51,12 @@ impl Awaited {
             let own = acknowledged(app, call, segment);
             if !app.progress.reached(&own) {
                 // Whatever comes of it, the answer is what the views then hold; if they cannot be read, that will tell.
-                drop(app.progress.wait(&app.pool, &own, Instant::now() + COURTESY).await);
+                drop(app.progress.wait(&app.reader, &own, Instant::now() + COURTESY).await);
             }
             return Ok(Shown::Enough);
         };
         let deadline = Instant::now() + self.0.wait;
-        if app.progress.wait(&app.pool, token, deadline).await.map_err(super::database)? {
+        if app.progress.wait(&app.reader, token, deadline).await.map_err(super::database)? {
             return Ok(Shown::Enough);
         }
         if self.0.is_lenient {

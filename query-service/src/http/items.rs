@@ -54,7 +54,7 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let item = ItemRef { kind, id: ItemId::parse(&call.path.item_id).map_err(|_| not_found())? };
     let visible = visible.ok_or_else(not_found)?;
     let shown = awaited.wait(&app, &call, Some(&segment_id)).await?;
-    let found = items::get(&app.pool, &call.tenant, &visible, &segment_id, &item).await.map_err(super::database)?;
+    let found = items::get(&app.reader, &call.tenant, &visible, &segment_id, &item).await.map_err(super::database)?;
     answer::one(&app, shown, found.ok_or_else(not_found)?, condition, &shape)
 }
 
@@ -98,7 +98,7 @@ async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, par
                 sort: &listing.sort,
                 page: listing.page,
             };
-            items::list(&app.pool, &wanted).await.map_err(super::database)?
+            items::list(&app.reader, &wanted).await.map_err(super::database)?
         }
         _ => listing.nothing(),
     };

@@ -46,7 +46,7 @@ async fn by_index(
     let shown = awaited.wait(&app, call, None).await?;
     let found = index.products(question);
     index::answered(By::Index);
-    app.shadow.offer(index, &app.pool, question);
+    app.shadow.offer(index, &app.reader, question);
     Ok(answer::many(&app, shown, page(found.iter().map(ItemId::as_str))))
 }
 
@@ -55,7 +55,7 @@ async fn by_sql(app: App, call: &Call, awaited: &Awaited, question: &matching::Q
     let found = if question.segment_ids.is_empty() || question.products.is_empty() {
         Vec::new()
     } else {
-        matching::products(&app.pool, question).await.map_err(super::database)?
+        matching::products(&app.reader, question).await.map_err(super::database)?
     };
     index::answered(By::Sql);
     Ok(answer::many(&app, shown, page(found.iter().map(String::as_str))))

@@ -52,7 +52,7 @@ pub async fn get(app: App, call: Call) -> ApiResult {
     let id = SegmentId::parse(&call.path.segment_id).map_err(|_| not_found())?;
     let visible = visible.ok_or_else(not_found)?;
     let shown = awaited.wait(&app, &call, Some(&id)).await?;
-    let found = segments::get(&app.pool, &call.tenant, &visible, &id).await.map_err(super::database)?;
+    let found = segments::get(&app.reader, &call.tenant, &visible, &id).await.map_err(super::database)?;
     answer::one(&app, shown, found.ok_or_else(not_found)?, condition, &shape)
 }
 
@@ -63,7 +63,7 @@ async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, vis
         Some(visible) => {
             let (tenant, sort, page) = (&call.tenant, &listing.sort, listing.page);
             let wanted = segments::Wanted { tenant, visible, query: &query, sort, page };
-            segments::list(&app.pool, &wanted).await.map_err(super::database)?
+            segments::list(&app.reader, &wanted).await.map_err(super::database)?
         }
     };
     listing.answer(app, shown, page)

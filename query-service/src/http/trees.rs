@@ -30,7 +30,7 @@ pub async fn list(app: App, call: Call) -> ApiResult {
         None => Vec::new(),
         Some(visible) => {
             let wanted = categories::Wanted { tenant: &call.tenant, visible, site_code };
-            categories::forest(&app.pool, &wanted).await.map_err(super::database)?
+            categories::forest(&app.reader, &wanted).await.map_err(super::database)?
         }
     };
     let trees = Forest::of(categories, &languages)?.into_trees();

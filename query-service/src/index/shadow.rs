@@ -16,16 +16,14 @@ use std::{
 
 use shared::{
     Timestamp,
-    consistency::Positions,
     ids::{ItemId, SegmentId, Tenant},
 };
-use sqlx::PgPool;
 use tokio::{sync::Semaphore, time};
 
 use super::{Index, stats};
-use crate::{
-    progress,
-    views::matching::{self, Question},
+use crate::views::{
+    Reader,
+    matching::{self, Question},
 };
 
 /// The most comparisons at once: each takes one of the connections for reads.
@@ -70,7 +68,7 @@ pub struct Shadow {
 /// An answer to be compared.
 struct Comparison {
     index: Index,
-    pool: PgPool,
+    reader: Reader,
     tenant: Tenant,
     segment_ids: Vec<SegmentId>,
     site_code: String,
@@ -95,14 +93,14 @@ impl Shadow {
 
     /// The index has answered this. If it is one to be compared, that is done later; none waits for that, and when too many
     /// are under way it is left out.
-    pub fn offer(&self, index: &Index, pool: &PgPool, question: &Question<'_>) {
+    pub fn offer(&self, index: &Index, reader: &Reader, question: &Question<'_>) {
         if !self.chooses() {
             return;
         }
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
             return stats::compared(Outcome::Skipped.name());
         };
-        let comparison = Comparison::new(index.clone(), pool.clone(), question);
+        let comparison = Comparison::new(index.clone(), reader.clone(), question);
         tokio::spawn(async move {
             stats::compared(comparison.run().await.name());
             drop(permit);
@@ -130,10 +128,10 @@ impl Outcome {
 }
 
 impl Comparison {
-    fn new(index: Index, pool: PgPool, question: &Question<'_>) -> Self {
+    fn new(index: Index, reader: Reader, question: &Question<'_>) -> Self {
         Self {
             index,
-            pool,
+            reader,
             tenant: question.tenant.clone(),
             segment_ids: question.segment_ids.to_vec(),
             site_code: question.site_code.to_owned(),
@@ -159,7 +157,7 @@ impl Comparison {
             if attempt > 0 {
                 time::sleep(BETWEEN).await;
             }
-            let (by_sql, shown) = match self.by_sql().await {
+            let (by_sql, shown) = match matching::products_at(&self.reader, &self.question()).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     tracing::debug!(%error, "a match cannot be compared");
@@ -172,15 +170,6 @@ impl Comparison {
             }
         }
         Outcome::Skipped
-    }
-
-    /// With the positions that it is the answer of.
-    async fn by_sql(&self) -> Result<(Vec<String>, Positions), sqlx::Error> {
-        let mut snapshot = self.pool.begin_with("begin isolation level repeatable read read only").await?;
-        let shown = progress::stored(&mut snapshot).await?.into_iter().collect();
-        let found = matching::products(&mut *snapshot, &self.question()).await?;
-        snapshot.commit().await?;
-        Ok((found, shown))
     }
 
     fn compare(&self, by_sql: &[String], by_index: &[ItemId]) -> Outcome {

@@ -60,10 +60,10 @@ pub struct Reference<R> {
 }
 
 impl<R: ReferenceLog> Reference<R> {
-    /// Between a reference log and the views that the pool reads, which must have been migrated.
-    pub fn new(log: R, pool: &PgPool, progress: Progress, health: Health) -> Self {
+    /// Between a reference log and the views, which the pool reaches as their owner.
+    pub fn new(log: R, owner: &PgPool, progress: Progress, health: Health) -> Self {
         health.set_reference(State::Starting);
-        Self { log, database: for_projection((*pool.connect_options()).clone(), "reference"), progress, health }
+        Self { log, database: for_projection((*owner.connect_options()).clone(), "reference"), progress, health }
     }
 
     /// Projects until dropped, which can be at any time: what is not committed will be read again.

@@ -8,36 +8,35 @@ use shared::{
     clock::SharedClock,
     log::{EventLog, LogError, Offset, Partition},
 };
-use sqlx::PgPool;
 use tokio::time;
 
 use super::{
     health::{Health, State},
     stats,
 };
-use crate::progress::Progress;
+use crate::{progress::Progress, views::Reader};
 
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Looks at a log that other processes project, until dropped; whether the database answers is all the health there is.
-pub async fn run_alone<L: EventLog>(log: L, pool: PgPool, progress: Progress, health: Health, clock: SharedClock) {
+pub async fn run_alone<L: EventLog>(log: L, reader: Reader, progress: Progress, health: Health, clock: SharedClock) {
     let judge = async {
         loop {
-            let answered = sqlx::query("select from projection limit 1").execute(&pool).await;
+            let answered = reader.positions().await;
             let state = answered.err().map_or(State::Standby, |error| State::Interrupted(error.to_string()));
             (0..log.partitions()).for_each(|number| health.set(Partition::new(number), state.clone()));
             time::sleep(EVERY).await;
         }
     };
-    tokio::join!(judge, run(log.clone(), pool.clone(), progress, health.clone(), clock));
+    tokio::join!(judge, run(log.clone(), reader.clone(), progress, health.clone(), clock));
 }
 
 /// Looks until dropped.
-pub async fn run<L: EventLog>(log: L, pool: PgPool, progress: Progress, health: Health, clock: SharedClock) {
+pub async fn run<L: EventLog>(log: L, reader: Reader, progress: Progress, health: Health, clock: SharedClock) {
     let mut behind_since: Vec<Option<Timestamp>> = vec![None; usize::from(log.partitions())];
     loop {
         time::sleep(EVERY).await;
-        if let Err(error) = progress.look(&pool).await {
+        if let Err(error) = progress.look(&reader).await {
             tracing::debug!(%error, "cannot tell how far the views are");
         }
         for ((partition, state), since) in health.states().into_iter().zip(&mut behind_since) {

@@ -1,9 +1,9 @@
 //! The categories that are assigned to segments, with what is above them.
 
 use shared::ids::Tenant;
-use sqlx::{FromRow, PgPool, QueryBuilder, Row as _, postgres::PgRow};
+use sqlx::{FromRow, QueryBuilder, Row as _, postgres::PgRow};
 
-use super::Visible;
+use super::{Reader, Visible};
 
 /// How many ancestors of a category count, beginning with its parent; what is above them is not looked at. A tree of so many
 /// levels is about as deep as common readers of JSON can follow.
@@ -48,7 +48,7 @@ impl FromRow<'_, PgRow> for Category {
 ///
 /// # Errors
 /// When the database cannot answer.
-pub async fn forest(pool: &PgPool, wanted: &Wanted<'_>) -> Result<Vec<Category>, sqlx::Error> {
+pub async fn forest(reader: &Reader, wanted: &Wanted<'_>) -> Result<Vec<Category>, sqlx::Error> {
     let tenant = wanted.tenant.as_str();
     let mut sql = QueryBuilder::new(
         "with assigned as materialized (
@@ -77,5 +77,5 @@ pub async fn forest(pool: &PgPool, wanted: &Wanted<'_>) -> Result<Vec<Category>,
          from shown left join category c on c.category_id = shown.category_id and c.tenant = ",
     );
     sql.push_bind(tenant).push(" where shown.is_assigned or c.doc is not null");
-    sql.build_query_as().fetch_all(pool).await
+    reader.read(wanted.tenant, async |connection| sql.build_query_as().fetch_all(connection).await).await
 }

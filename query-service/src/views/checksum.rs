@@ -34,10 +34,10 @@ impl fmt::Display for Checksum {
 /// equal rows at different positions of the log are not equal views.
 pub const STATEMENT: &str = include_str!("checksum.sql");
 
-/// The checksum of every table, in one snapshot.
+/// The checksum of every table, with the rows of all tenants, in one snapshot.
 ///
 /// # Errors
 /// When the database cannot answer.
-pub async fn of(pool: &PgPool) -> Result<Vec<Checksum>, sqlx::Error> {
-    sqlx::query_as(STATEMENT).fetch_all(pool).await
+pub async fn of(owner: &PgPool) -> Result<Vec<Checksum>, sqlx::Error> {
+    sqlx::query_as(STATEMENT).fetch_all(owner).await
 }

@@ -1,9 +1,9 @@
 //! Reads of customer assignments.
 
 use shared::ids::{CustomerRef, LegalEntityId, SegmentId, Tenant};
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 
-use super::{Page, PageOf, Tagged, Visible, doc::assignment_doc, select_page};
+use super::{Page, PageOf, Reader, Tagged, Visible, doc::assignment_doc, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
 
 /// Which assignments are wanted.
@@ -63,7 +63,7 @@ const TAGGED: &str = concat!(
 /// # Errors
 /// When the database cannot answer; likewise below.
 pub async fn get(
-    pool: &PgPool,
+    reader: &Reader,
     tenant: &Tenant,
     segment_id: &SegmentId,
     customer: &CustomerRef,
@@ -74,18 +74,19 @@ pub async fn get(
     sql.push_bind(tenant.as_str()).push(" and a.customer_id = ").push_bind(customer.id.as_str());
     sql.push(" and a.segment_id = ").push_bind(segment_id.as_str());
     sql.push(" and a.legal_entity_id = ").push_bind(legal_entity_id);
-    sql.build_query_as().fetch_optional(pool).await
+    reader.read(tenant, async |connection| sql.build_query_as().fetch_optional(connection).await).await
 }
 
 /// A page of assignments, JSON.
-pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
+pub async fn list(reader: &Reader, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
         sql.push(" from live_customer_assignment a where a.tenant = ").push_bind(wanted.tenant.as_str());
         sql.push(" and a.segment_id = ").push_bind(wanted.segment_id.as_str());
         push_own(sql, wanted);
         push_filter(sql, Resource::Customer, wanted.query);
     };
-    select_page(pool, DOC, push_from, wanted.sort, wanted.page, wanted.query.is_empty()).await
+    let is_common = wanted.query.is_empty();
+    select_page(reader, wanted.tenant, DOC, push_from, wanted.sort, wanted.page, is_common).await
 }
 
 /// Of a segment that a customer sees, the assignments by which they do.

@@ -1,9 +1,9 @@
 //! Reads of item assignments.
 
 use shared::ids::{ItemRef, SegmentId, Tenant};
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 
-use super::{Page, PageOf, Tagged, Visible, doc::assignment_doc, select_page};
+use super::{Page, PageOf, Reader, Tagged, Visible, doc::assignment_doc, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
 
 /// Which assignments are wanted.
@@ -49,7 +49,7 @@ const TAGGED: &str = concat!(" as doc, a.incarnation, a.version, ", known!(), " 
 /// # Errors
 /// When the database cannot answer; likewise below.
 pub async fn get(
-    pool: &PgPool,
+    reader: &Reader,
     tenant: &Tenant,
     visible: &Visible,
     segment_id: &SegmentId,
@@ -60,11 +60,11 @@ pub async fn get(
     sql.push_bind(tenant.as_str()).push(" and a.type = ").push_bind(item.kind.as_str()).push(" and a.item_id = ");
     sql.push_bind(item.id.as_str()).push(" and a.segment_id = ").push_bind(segment_id.as_str());
     push_visible(&mut sql, tenant, visible, Some(segment_id), |_| {});
-    sql.build_query_as().fetch_optional(pool).await
+    reader.read(tenant, async |connection| sql.build_query_as().fetch_optional(connection).await).await
 }
 
 /// A page of assignments, JSON.
-pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
+pub async fn list(reader: &Reader, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
         sql.push(" from live_item_assignment a where a.tenant = ").push_bind(wanted.tenant.as_str());
         if let Some(segment_id) = wanted.segment_id {
@@ -73,7 +73,8 @@ pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, 
         push_segment_condition(sql, wanted);
         push_filter(sql, Resource::Item, wanted.query);
     };
-    select_page(pool, DOC, push_from, wanted.sort, wanted.page, wanted.query.is_empty()).await
+    let is_common = wanted.query.is_empty();
+    select_page(reader, wanted.tenant, DOC, push_from, wanted.sort, wanted.page, is_common).await
 }
 
 fn push_segment_condition(sql: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>) {

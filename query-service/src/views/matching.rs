@@ -2,9 +2,13 @@
 
 use shared::{
     Timestamp,
+    consistency::Positions,
     ids::{ItemId, SegmentId, Tenant},
 };
-use sqlx::PgExecutor;
+use sqlx::{Connection as _, PgConnection};
+
+use super::Reader;
+use crate::progress;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +38,26 @@ const PRODUCTS: &str = include_str!("matching.sql");
 ///
 /// # Errors
 /// When the database cannot answer.
-pub async fn products(database: impl PgExecutor<'_>, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
+pub async fn products(reader: &Reader, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
+    reader.read(question.tenant, async |connection| ask(connection, question).await).await
+}
+
+/// The same, with the positions of both logs that it is the answer of.
+///
+/// # Errors
+/// When the database cannot answer.
+pub async fn products_at(reader: &Reader, question: &Question<'_>) -> Result<(Vec<String>, Positions), sqlx::Error> {
+    let both = reader.read(question.tenant, async |connection| {
+        let mut snapshot = connection.begin_with("begin isolation level repeatable read read only").await?;
+        let shown = progress::stored(&mut snapshot).await?.into_iter().collect();
+        let found = ask(&mut snapshot, question).await?;
+        snapshot.commit().await?;
+        Ok((found, shown))
+    });
+    both.await
+}
+
+async fn ask(connection: &mut PgConnection, question: &Question<'_>) -> Result<Vec<String>, sqlx::Error> {
     let texts = |ids: &mut dyn Iterator<Item = &str>| ids.map(str::to_owned).collect::<Vec<String>>();
     sqlx::query_scalar(PRODUCTS)
         .bind(question.tenant.as_str())
@@ -43,6 +66,6 @@ pub async fn products(database: impl PgExecutor<'_>, question: &Question<'_>) ->
         .bind(texts(&mut question.products.iter().map(ItemId::as_str)))
         .bind(question.valid_at.map(Timestamp::datetime))
         .bind(question.with_descendants)
-        .fetch_all(database)
+        .fetch_all(connection)
         .await
 }

@@ -2,24 +2,25 @@
 
 use futures::future::BoxFuture;
 use sqlx::{
-    PgPool, SqlStr,
+    PgConnection, SqlStr,
     error::BoxDynError,
     migrate::{MigrateError, Migration, MigrationSource, MigrationType, Migrator},
 };
 
 /// Version, what it is about, and the statements.
-const ALL: [(i64, &str, &str); 3] = [
+const ALL: [(i64, &str, &str); 4] = [
     (1, "views", include_str!("../../migrations/0001_views.sql")),
     (2, "customers", include_str!("../../migrations/0002_customers.sql")),
     (3, "reference", include_str!("../../migrations/0003_reference.sql")),
+    (4, "wall", include_str!("../../migrations/0004_wall.sql")),
 ];
 
-/// Brings the tables to which the pool's `search_path` leads up to date.
+/// Brings the tables to which the connection's `search_path` leads up to date.
 ///
 /// # Errors
 /// When the database refuses, or was migrated by statements that differ from these.
-pub async fn run(pool: &PgPool) -> Result<(), MigrateError> {
-    Migrator::new(Embedded).await?.run(pool).await
+pub async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    Migrator::new(Embedded).await?.run(connection).await
 }
 
 #[derive(Debug)]

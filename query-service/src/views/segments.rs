@@ -1,9 +1,9 @@
 //! Reads of segments.
 
 use shared::ids::{SegmentId, Tenant};
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 
-use super::{Page, PageOf, Tagged, Visible, select_page};
+use super::{Page, PageOf, Reader, Tagged, Visible, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
 
 /// Which segments are wanted.
@@ -26,7 +26,7 @@ pub struct Wanted<'a> {
 /// # Errors
 /// When the database cannot answer; likewise below.
 pub async fn get(
-    pool: &PgPool,
+    reader: &Reader,
     tenant: &Tenant,
     visible: &Visible,
     id: &SegmentId,
@@ -36,15 +36,16 @@ pub async fn get(
     );
     sql.push_bind(tenant.as_str()).push(" and s.segment_id = ").push_bind(id.as_str());
     visible.push_segment_condition(&mut sql, tenant, Some(id));
-    sql.build_query_as().fetch_optional(pool).await
+    reader.read(tenant, async |connection| sql.build_query_as().fetch_optional(connection).await).await
 }
 
 /// A page of documents, JSON.
-pub async fn list(pool: &PgPool, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
+pub async fn list(reader: &Reader, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
         sql.push(" from segment s where s.tenant = ").push_bind(wanted.tenant.as_str());
         wanted.visible.push_segment_condition(sql, wanted.tenant, None);
         push_filter(sql, Resource::Segment, wanted.query);
     };
-    select_page(pool, "s.doc::text", push_from, wanted.sort, wanted.page, wanted.query.is_empty()).await
+    let is_common = wanted.query.is_empty();
+    select_page(reader, wanted.tenant, "s.doc::text", push_from, wanted.sort, wanted.page, is_common).await
 }

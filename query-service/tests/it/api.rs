@@ -96,7 +96,7 @@ impl Api {
         let auth = Auth::new(keys, expected, Arc::new(SystemClock));
         let index = Index::new(log.partitions(), catalogue.log.partitions());
         let mut app = App {
-            pool: views.pool.clone(),
+            reader: views.reader.clone(),
             progress: views.progress.clone(),
             acknowledged,
             clock: Arc::new(SystemClock),

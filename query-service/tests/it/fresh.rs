@@ -55,10 +55,10 @@ async fn a_view_that_does_not_get_there_is_refused_or_marked() {
 
     // Another process takes the projection over; this one sees it in the table.
     let elsewhere = query_service::progress::Progress::new(api.views.progress.partitions(), 1);
-    let pool = crate::support::open(api.views.url(), elsewhere.clone()).await;
+    let access = crate::support::open(api.views.url(), elsewhere.clone()).await;
     let clock = std::sync::Arc::new(shared::SystemClock);
     let options = query_service::projector::Options::default();
-    let other = query_service::projector::Projector::new(api.log.clone(), pool, elsewhere, clock, options);
+    let other = query_service::projector::Projector::new(api.log.clone(), access, elsewhere, clock, options);
     let task = tokio::spawn(other.run());
     let answer = api.get("/g2").header(CONSISTENCY_TOKEN, &token).header("Prefer", "wait=10").answer().await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
@@ -131,7 +131,7 @@ async fn without_database_reads_say_so_quickly_and_go_on_when_it_is_back() {
     let mut api = Api::start().await;
     api.story.put("acme", "g1", name()).await;
     api.catch_up().await;
-    let outage = Outage::of(&api.views.pool).await;
+    let outage = Outage::of(&api.views.owner).await;
 
     for rest in ["/g1", "", "/items"] {
         let started = Instant::now();

@@ -109,7 +109,7 @@ async fn questions_beyond_the_limit_are_answered_by_the_views() {
 #[tokio::test]
 async fn a_match_needs_no_database_and_everything_catches_up_when_it_is_back() {
     let mut api = followed().await;
-    let outage = Outage::of(&api.views.pool).await;
+    let outage = Outage::of(&api.views.owner).await;
     assert_eq!(matched(&ask(&api, &["p1", "p2"]).answer().await), "p1");
     let token = api.story.assign("acme", "g1", Product, &["p2"], None).await.to_string();
     let answer = ask(&api, &["p1", "p2"]).header(CONSISTENCY_TOKEN, &token).answer().await;

@@ -245,7 +245,7 @@ async fn legal_entities_of_the_token_count_beside_those_of_assignments() {
             sort: &sort,
             page: Page { limit: 60, offset: 0, count: true },
         };
-        let page = segments::list(&api.views.pool, &wanted).await.expect("an answer");
+        let page = segments::list(&api.views.reader, &wanted).await.expect("an answer");
         assert_eq!(page.total, Some(expected), "{entities:?}");
     }
 }

@@ -1,14 +1,19 @@
-//! At size, reads find their rows by an index: no read of a page, an item, a match or a count of few rows reads a table whole.
-//! The filters on segments are tested beside `q`.
+//! At size, reads find their rows by an index: no read of a page, an item, a match or a count of few rows reads a table whole, or
+//! all rows of its tenant.
+//! They read as the service does, held by policies. The filters on segments are tested beside `q`.
 
 use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
     q::{Query, Resource, sort::Sort},
-    views::{self, Customer, Database, Page, Visible, Which, customers, items, matching, segments},
+    views::{self, Customer, Database, Page, Reader, Visible, Which, customers, items, matching, segments},
 };
 use shared::ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, Tenant};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
+
+use crate::support::eventually;
+
+const MATCH: &str = include_str!("../../src/views/matching.sql");
 
 const FILL: &str = "
     set statement_timeout = 0;
@@ -37,106 +42,154 @@ const FILL: &str = "
     from generate_series(0, 20000) n, unnest(array['acme', 'beta']) tenant;
     analyze segment, item_assignment, customer_assignment, product, category, category_closure, product_category, customer";
 
+/// More rows than some reads together need, and fewer than the larger tables hold of one tenant.
+const MOST_ROWS: i64 = 10_000;
+
 struct Tables {
-    pool: PgPool,
+    owner: PgPool,
     tenant: Tenant,
-    /// Lives as long as the tables are read.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl Tables {
     async fn filled() -> Self {
         let database = local_parts::testing::database().await;
-        let one = Database { connections: 1, ..Database::at(database.url()) };
-        let pool = views::open(&one, Progress::new(1, 0)).await.expect("the views open");
-        sqlx::raw_sql(FILL).execute(&pool).await.expect("filled");
-        Self { pool, tenant: Tenant::parse("acme").expect("a tenant"), _database: database }
+        let access = views::open(&Database::at(database.url()), Progress::new(1, 0)).await.expect("the views open");
+        sqlx::raw_sql(FILL).execute(&access.owner).await.expect("filled");
+        Self { owner: access.owner, tenant: Tenant::parse("acme").expect("a tenant"), database }
     }
 
-    /// How often one of the tables was read whole. There is one connection, so its own statistics are all there is.
-    async fn whole_reads(&self) -> i64 {
-        sqlx::query("select pg_stat_force_next_flush()").execute(&self.pool).await.expect("flushed");
-        sqlx::query_scalar(
-            "select sum(seq_scan)::bigint from pg_stat_user_tables
+    /// None of these reads a table whole, nor all that it holds of the tenant.
+    async fn read_by_indexes(&self, what: &str, read: impl AsyncFnOnce(&Reader)) {
+        let (whole_before, rows_before) = self.counted().await;
+        let access =
+            views::open(&Database::at(self.database.url()), Progress::new(1, 0)).await.expect("the views open");
+        read(&access.reader).await;
+        // A session tells what it has counted when it ends.
+        drop(access);
+        eventually("all sessions have ended", async || self.sessions().await == 0).await;
+        let (whole, rows) = self.counted().await;
+        assert_eq!(whole, whole_before, "{what}");
+        assert!(rows - rows_before < MOST_ROWS, "{what}: {} rows", rows - rows_before);
+    }
+
+    async fn sessions(&self) -> i64 {
+        let all = "select count(*) from pg_stat_activity
+                   where datname = current_database() and application_name = 'query-service'";
+        sqlx::query_scalar(all).fetch_one(&self.owner).await.expect("a number")
+    }
+
+    /// How often one of the tables was read whole, and how many rows were read.
+    async fn counted(&self) -> (i64, i64) {
+        sqlx::query_as(
+            "select sum(seq_scan)::bigint, sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables
              where relname in ('segment', 'item_assignment', 'customer_assignment', 'product', 'category',
                  'category_closure', 'product_category', 'customer')",
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.owner)
         .await
-        .expect("a number")
-    }
-
-    async fn items(
-        &self,
-        segment_id: Option<&str>,
-        site_code: Option<&str>,
-        only_active: bool,
-        q: &str,
-        sort: &str,
-        count: bool,
-    ) {
-        let segment_id = segment_id.map(|id| SegmentId::parse(id).expect("an id"));
-        let wanted = items::Wanted {
-            tenant: &self.tenant,
-            visible: &Visible::Everything,
-            segment_id: segment_id.as_ref(),
-            site_code,
-            only_active,
-            query: &Query::parse(q).expect(q),
-            sort: &Sort::parse(sort, Resource::Item, "en").expect(sort),
-            page: Page { limit: 60, offset: 0, count },
-        };
-        let page = items::list(&self.pool, &wanted).await.expect("an answer");
-        assert!(!page.rows.is_empty(), "{segment_id:?} {site_code:?} {q}");
+        .expect("two numbers")
     }
 }
 
 #[tokio::test]
 async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
     let tables = Tables::filled().await;
-    let pool = tables.pool.clone();
-    let before = tables.whole_reads().await;
+    let tenant = &tables.tenant;
+    let lists = tables.read_by_indexes("lists of items", async |reader| {
+        for (segment_id, site_code, only_active, q, sort, count) in [
+            (Some("s7"), None, false, "", "", true),
+            (Some("s7"), None, false, "", "metadata.createdAt:desc", true),
+            (None, None, false, "", "", false),
+            (None, None, false, "segmentId:(s7,s9) type:PRODUCT", "", true),
+            (None, None, false, "type:PRODUCT item.id:i77", "", true),
+            (None, None, false, "item.id:i77", "", true),
+            (None, None, false, "mixins.m:8", "", true),
+            (None, None, false, "item.code:code77", "", true),
+            (Some("s7"), None, false, "item.name.en:~^name7", "item.name:desc", true),
+            (None, None, false, "item.name.en:name77", "", true),
+            (None, None, false, "item.name:~name777.$", "", true),
+            (None, None, true, "segmentId:s9", "", true),
+            (None, None, true, "", "", false),
+            (None, Some("site7"), false, "segmentId:(s7,s57)", "", true),
+        ] {
+            let segment_id = segment_id.map(|id| SegmentId::parse(id).expect("an id"));
+            let wanted = items::Wanted {
+                tenant,
+                visible: &Visible::Everything,
+                segment_id: segment_id.as_ref(),
+                site_code,
+                only_active,
+                query: &Query::parse(q).expect(q),
+                sort: &Sort::parse(sort, Resource::Item, "en").expect(sort),
+                page: Page { limit: 60, offset: 0, count },
+            };
+            let page = items::list(reader, &wanted).await.expect("an answer");
+            assert!(!page.rows.is_empty(), "{segment_id:?} {site_code:?} {q}");
+        }
+    });
+    lists.await;
 
-    for sort in ["", "metadata.createdAt:desc"] {
-        tables.items(Some("s7"), None, false, "", sort, true).await;
-    }
-    tables.items(None, None, false, "", "", false).await;
-    tables.items(None, None, false, "segmentId:(s7,s9) type:PRODUCT", "", true).await;
-    tables.items(None, None, false, "type:PRODUCT item.id:i77", "", true).await;
-    tables.items(None, None, false, "item.id:i77", "", true).await;
-    tables.items(None, None, false, "mixins.m:8", "", true).await;
-    tables.items(None, None, false, "item.code:code77", "", true).await;
-    tables.items(Some("s7"), None, false, "item.name.en:~^name7", "item.name:desc", true).await;
-    tables.items(None, None, false, "item.name.en:name77", "", true).await;
-    tables.items(None, None, false, "item.name:~name777.$", "", true).await;
-    tables.items(None, None, true, "segmentId:s9", "", true).await;
-    tables.items(None, None, true, "", "", false).await;
-    tables.items(None, Some("site7"), false, "segmentId:(s7,s57)", "", true).await;
-    assert_eq!(tables.whole_reads().await, before, "lists of items");
+    let singles = tables.read_by_indexes("single items", async |reader| {
+        let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
+        let s7 = SegmentId::parse("s7").expect("an id");
+        let found = items::get(reader, tenant, &Visible::Everything, &s7, &item).await;
+        assert!(found.expect("an answer").is_some());
+    });
+    singles.await;
 
-    let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
-    let (s7, tenant) = (SegmentId::parse("s7").expect("an id"), &tables.tenant);
-    assert!(items::get(&pool, tenant, &Visible::Everything, &s7, &item).await.expect("an answer").is_some());
+    let pages = tables.read_by_indexes("pages of segments", async |reader| {
+        let (query, sort) = (Query::default(), Sort::parse("", Resource::Segment, "en").expect("the default"));
+        for offset in [0, 6_000] {
+            let page = Page { limit: 60, offset, count: false };
+            let wanted = segments::Wanted { tenant, visible: &Visible::Everything, query: &query, sort: &sort, page };
+            assert_eq!(segments::list(reader, &wanted).await.expect("an answer").rows.len(), 60);
+        }
+    });
+    pages.await;
+}
+
+#[tokio::test]
+async fn match_uses_indexes_at_size_whether_planned_once_or_for_its_values() {
+    let tables = Tables::filled().await;
     let products: Vec<ItemId> = (1..=200).map(|n| ItemId::parse(&format!("i{n}")).expect("an id")).collect();
     let segment_ids: Vec<SegmentId> = (1..=500).map(|n| SegmentId::parse(&format!("s{n}")).expect("an id")).collect();
-    let question = matching::Question {
-        tenant,
-        segment_ids: &segment_ids,
-        site_code: "site3",
-        valid_at: None,
-        with_descendants: true,
-        products: &products,
-    };
-    assert!(!matching::products(&pool, &question).await.expect("an answer").is_empty());
-    assert_eq!(tables.whole_reads().await, before, "single items and match");
+    let asked = tables.read_by_indexes("match", async |reader| {
+        for with_descendants in [true, false] {
+            let question = matching::Question {
+                tenant: &tables.tenant,
+                segment_ids: &segment_ids,
+                site_code: "site3",
+                valid_at: None,
+                with_descendants,
+                products: &products,
+            };
+            assert!(!matching::products(reader, &question).await.expect("an answer").is_empty());
+        }
+    });
+    asked.await;
 
-    let (query, sort) = (Query::default(), Sort::parse("", Resource::Segment, "en").expect("the default"));
-    for offset in [0, 6_000] {
-        let page = Page { limit: 60, offset, count: false };
-        let wanted = segments::Wanted { tenant, visible: &Visible::Everything, query: &query, sort: &sort, page };
-        assert_eq!(segments::list(&pool, &wanted).await.expect("an answer").rows.len(), 60);
+    let options = tables.owner.connect_options().as_ref().clone();
+    let settings = [("role", "segments_reader"), ("segments.tenant", "acme")];
+    let mut connection = PgConnection::connect_with(&options.options(settings)).await.expect("connected");
+    let prepare = format!("prepare match (text, text[], text, text[], timestamptz, boolean) as {MATCH}");
+    connection.execute(AssertSqlSafe(prepare)).await.expect("prepared");
+    let ids = |ids: Vec<&str>| format!("'{{{}}}'", ids.join(","));
+    let segment_ids = ids(segment_ids.iter().map(SegmentId::as_str).collect());
+    let products = ids(products.iter().map(ItemId::as_str).collect());
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        connection.execute(AssertSqlSafe(format!("set plan_cache_mode = {mode}"))).await.expect("set");
+        let explain = format!("explain execute match ('acme', {segment_ids}, 'site3', {products}, '2024-04-17', true)");
+        let lines: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(explain)).fetch_all(&mut connection).await.expect("a plan");
+        let plan = lines.join("\n");
+        // It is nearly always empty.
+        let whole = plan.matches("Seq Scan").count() - plan.matches("Seq Scan on buried").count();
+        assert_eq!(whole, 0, "{mode}\n{plan}");
+        for index in ["item_assignment_", "product_category_pkey", "category_closure_pkey", "segment_"] {
+            assert!(plan.contains(index), "{mode} {index}\n{plan}");
+        }
     }
-    assert_eq!(tables.whole_reads().await, before, "pages of segments");
 }
 
 /// A customer of five segments, one of them active, for two legal entities and for themselves.
@@ -151,62 +204,66 @@ fn customer(legal_entity_id: Option<&str>) -> Customer {
 #[tokio::test]
 async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
     let tables = Tables::filled().await;
-    let (pool, tenant) = (&tables.pool, &tables.tenant);
+    let tenant = &tables.tenant;
     let segment_id = SegmentId::parse("s7").expect("an id");
-    let before = tables.whole_reads().await;
-    for visible in [Visible::Everything, Visible::Of { customer: customer(Some("le1")), which: Which::Any }] {
-        for (q, text) in [
-            ("", ""),
-            ("", "metadata.createdAt:desc"),
-            ("customer.id:c7", ""),
-            ("legalEntity.id:le1", ""),
-            ("customer.email:mail7", "customer.lastName:desc"),
-        ] {
-            let (query, sort) = (Query::parse(q).expect(q), Sort::parse(text, Resource::Customer, "en").expect(text));
-            let page = Page { limit: 60, offset: 0, count: true };
-            let wanted = customers::Wanted {
-                tenant,
-                segment_id: &segment_id,
-                visible: &visible,
-                query: &query,
-                sort: &sort,
-                page,
-            };
-            assert!(customers::list(pool, &wanted).await.expect("an answer").total.is_some());
+    let lists = tables.read_by_indexes("lists of customers, and single ones", async |reader| {
+        for visible in [Visible::Everything, Visible::Of { customer: customer(Some("le1")), which: Which::Any }] {
+            for (q, text) in [
+                ("", ""),
+                ("", "metadata.createdAt:desc"),
+                ("customer.id:c7", ""),
+                ("legalEntity.id:le1", ""),
+                ("customer.email:mail7", "customer.lastName:desc"),
+            ] {
+                let (query, sort) =
+                    (Query::parse(q).expect(q), Sort::parse(text, Resource::Customer, "en").expect(text));
+                let page = Page { limit: 60, offset: 0, count: true };
+                let wanted = customers::Wanted {
+                    tenant,
+                    segment_id: &segment_id,
+                    visible: &visible,
+                    query: &query,
+                    sort: &sort,
+                    page,
+                };
+                assert!(customers::list(reader, &wanted).await.expect("an answer").total.is_some());
+            }
         }
-    }
-    for legal_entity in [None, Some(LegalEntityId::parse("le1").expect("an id"))] {
-        let customer = CustomerRef { id: CustomerId::parse("c7").expect("an id"), legal_entity };
-        customers::get(pool, tenant, &segment_id, &customer).await.expect("an answer");
-    }
-    assert_eq!(tables.whole_reads().await, before, "lists of customers, and single ones");
+        for legal_entity in [None, Some(LegalEntityId::parse("le1").expect("an id"))] {
+            let customer = CustomerRef { id: CustomerId::parse("c7").expect("an id"), legal_entity };
+            customers::get(reader, tenant, &segment_id, &customer).await.expect("an answer");
+        }
+    });
+    lists.await;
 
-    let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
-    for (legal_entity_id, which) in [(None, Which::Any), (None, Which::Active), (Some("le1"), Which::Active)] {
-        let visible = Visible::Of { customer: customer(legal_entity_id), which };
-        segments::get(pool, tenant, &visible, &segment_id).await.expect("an answer");
-        items::get(pool, tenant, &visible, &segment_id, &item).await.expect("an answer");
-        for (q, count, rows) in
-            [("", false, 5), ("", true, 5), ("status:ACTIVE", true, 1), ("metadata.version:1", true, 5)]
-        {
-            let (query, page) = (Query::parse(q).expect(q), Page { limit: 60, offset: 0, count });
-            let sort = Sort::parse("", Resource::Segment, "en").expect("the default");
-            let wanted = segments::Wanted { tenant, visible: &visible, query: &query, sort: &sort, page };
-            let found = segments::list(pool, &wanted).await.expect("an answer");
-            assert!(which != Which::Any || found.rows.len() == rows, "{q}");
-            let sort = Sort::parse("", Resource::Item, "en").expect("the default");
-            let wanted = items::Wanted {
-                tenant,
-                visible: &visible,
-                segment_id: None,
-                site_code: None,
-                only_active: false,
-                query: &Query::default(),
-                sort: &sort,
-                page,
-            };
-            items::list(pool, &wanted).await.expect("an answer");
+    let own = tables.read_by_indexes("what a customer sees", async |reader| {
+        let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
+        for (legal_entity_id, which) in [(None, Which::Any), (None, Which::Active), (Some("le1"), Which::Active)] {
+            let visible = Visible::Of { customer: customer(legal_entity_id), which };
+            segments::get(reader, tenant, &visible, &segment_id).await.expect("an answer");
+            items::get(reader, tenant, &visible, &segment_id, &item).await.expect("an answer");
+            for (q, count, rows) in
+                [("", false, 5), ("", true, 5), ("status:ACTIVE", true, 1), ("metadata.version:1", true, 5)]
+            {
+                let (query, page) = (Query::parse(q).expect(q), Page { limit: 60, offset: 0, count });
+                let sort = Sort::parse("", Resource::Segment, "en").expect("the default");
+                let wanted = segments::Wanted { tenant, visible: &visible, query: &query, sort: &sort, page };
+                let found = segments::list(reader, &wanted).await.expect("an answer");
+                assert!(which != Which::Any || found.rows.len() == rows, "{q}");
+                let sort = Sort::parse("", Resource::Item, "en").expect("the default");
+                let wanted = items::Wanted {
+                    tenant,
+                    visible: &visible,
+                    segment_id: None,
+                    site_code: None,
+                    only_active: false,
+                    query: &Query::default(),
+                    sort: &sort,
+                    page,
+                };
+                items::list(reader, &wanted).await.expect("an answer");
+            }
         }
-    }
-    assert_eq!(tables.whole_reads().await, before, "what a customer sees");
+    });
+    own.await;
 }

@@ -15,7 +15,7 @@ use shared::{
 use crate::{
     batches::{Step, tell},
     story::Story,
-    support::{self, PARTITIONS, Views, empty_log, eventually},
+    support::{PARTITIONS, Views, empty_log, eventually},
 };
 
 #[tokio::test]
@@ -28,7 +28,8 @@ async fn a_created_segment_can_be_read_as_it_was_created() {
     views.reach(&token).await;
 
     let (tenant, id) = (Tenant::parse("acme").expect("a tenant"), SegmentId::parse("g1").expect("an id"));
-    let row = segments::get(&views.pool, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
+    let row =
+        segments::get(&views.reader, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
     let document: Value = serde_json::from_str(&row.doc).expect("JSON");
     assert_eq!(document["name"], json!({ "en": "Golden Segment" }));
     assert_eq!(document["metadata"]["version"], json!(1));
@@ -93,7 +94,7 @@ async fn what_another_projector_has_applied_is_not_applied_again() {
         .bind(acceptance.next_offset())
         .bind(sqlx::types::Json(&acceptance))
         .bind(i16::try_from(partition.number()).expect("few"))
-        .execute(&views.pool)
+        .execute(&views.owner)
         .await
         .expect("moved");
     log.set_partition(partition, Health::Up);
@@ -118,7 +119,7 @@ async fn a_deleted_segment_takes_its_assignments_along_and_its_id_can_live_again
     assert_eq!(views.count("select count(*) from live_customer_assignment").await, 2);
     let (tenant, id) = (Tenant::parse("acme").expect("a tenant"), SegmentId::parse("g1").expect("an id"));
     let before =
-        segments::get(&views.pool, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
+        segments::get(&views.reader, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
 
     story.delete("acme", "g1").await;
     views.catch_up(&story).await;
@@ -127,7 +128,7 @@ async fn a_deleted_segment_takes_its_assignments_along_and_its_id_can_live_again
     story.put("acme", "g1", body).await;
     views.catch_up(&story).await;
     let after =
-        segments::get(&views.pool, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
+        segments::get(&views.reader, &tenant, &Visible::Everything, &id).await.expect("an answer").expect("a row");
     assert_eq!((before.version, after.version), (2, 1));
     assert_ne!(before.incarnation, after.incarnation);
     assert_eq!(views.count("select count(*) from item_assignment").await, 0);
@@ -222,8 +223,8 @@ async fn views_that_were_dropped_come_back_equal() {
     let before = views.checksum().await;
     assert_eq!(before.len(), 10);
 
-    sqlx::query("drop schema v1 cascade").execute(&views.pool).await.expect("dropped");
-    views.pool = support::open(views.url(), views.progress.clone()).await;
+    sqlx::query("drop schema v1 cascade").execute(&views.owner).await.expect("dropped");
+    views = views.opened_again().await;
     assert_eq!(views.progress.next_offset(Partition::new(0)), None);
     let _projection = views.project(&log);
     views.catch_up(&story).await;
@@ -275,7 +276,7 @@ async fn empty_views_are_filled_without_some_indexes_which_come_back_as_they_wer
     let indexes = async |views: &Views| -> (Vec<String>, Vec<i64>) {
         let all = "select indexdef, (schemaname || '.' || indexname)::regclass::oid::bigint from pg_indexes
                    where schemaname = 'v1' order by indexname";
-        let rows: Vec<(String, i64)> = sqlx::query_as(all).fetch_all(&views.pool).await.expect("indexes");
+        let rows: Vec<(String, i64)> = sqlx::query_as(all).fetch_all(&views.owner).await.expect("indexes");
         rows.into_iter().unzip()
     };
     let (views, log) = (Views::empty().await, empty_log());
@@ -298,7 +299,7 @@ async fn empty_views_are_filled_without_some_indexes_which_come_back_as_they_wer
     // A crash after the indexes were dropped.
     projection.stop().await;
     sqlx::query("drop index segment_by_search, segment_by_texts, item_assignment_by_search")
-        .execute(&views.pool)
+        .execute(&views.owner)
         .await
         .expect("dropped");
     let projection = views.project(&log);

@@ -172,7 +172,7 @@ async fn compare(views: &Views, index: &Index) -> Result<(), TestCaseError> {
                     with_descendants,
                     products: &products,
                 };
-                let by_sql = matching::products(&views.pool, &question).await.expect("an answer");
+                let by_sql = matching::products(&views.reader, &question).await.expect("an answer");
                 let by_index = index.products(&question);
                 let by_index: Vec<&str> = by_index.iter().map(ItemId::as_str).collect();
                 prop_assert_eq!(by_index, by_sql, "{:?}", question);

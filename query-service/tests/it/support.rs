@@ -6,7 +6,7 @@ use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
     projector::{Health, Options, Projector, Reference},
-    views::{self, Database, checksum},
+    views::{self, Access, Database, Reader, checksum},
 };
 use serde_json::Value;
 use shared::{
@@ -70,7 +70,10 @@ impl Catalogue {
 /// The views of one test, in a database of their own.
 pub struct Views {
     database: TestDatabase,
-    pub pool: PgPool,
+    /// Sees and may do everything.
+    pub owner: PgPool,
+    /// As the service reads.
+    pub reader: Reader,
     pub progress: Progress,
 }
 
@@ -78,8 +81,14 @@ impl Views {
     pub async fn empty() -> Self {
         let database = local_parts::testing::database().await;
         let progress = Progress::new(PARTITIONS, 1);
-        let pool = open(database.url(), progress.clone()).await;
-        Self { database, pool, progress }
+        let Access { owner, reader } = open(database.url(), progress.clone()).await;
+        Self { database, owner, reader, progress }
+    }
+
+    /// As after a new start of the process.
+    pub async fn opened_again(self) -> Self {
+        let Access { owner, reader } = open(self.url(), self.progress.clone()).await;
+        Self { owner, reader, ..self }
     }
 
     pub fn url(&self) -> &str {
@@ -93,7 +102,8 @@ impl Views {
 
     pub fn project_with(&self, log: &MemLog, options: Options) -> Projection {
         let clock = Arc::new(SystemClock);
-        let projector = Projector::new(log.clone(), self.pool.clone(), self.progress.clone(), clock, options);
+        let access = Access { owner: self.owner.clone(), reader: self.reader.clone() };
+        let projector = Projector::new(log.clone(), access, self.progress.clone(), clock, options);
         let health = projector.health();
         Projection { health, task: tokio::spawn(projector.run()) }
     }
@@ -101,7 +111,7 @@ impl Views {
     /// Projects what other systems tell until the guard is dropped.
     pub fn follow(&self, catalogue: &Catalogue) -> Projection {
         let health = Health::new(0);
-        let reference = Reference::new(catalogue.log.clone(), &self.pool, self.progress.clone(), health.clone());
+        let reference = Reference::new(catalogue.log.clone(), &self.owner, self.progress.clone(), health.clone());
         Projection { health, task: tokio::spawn(reference.run()) }
     }
 
@@ -113,7 +123,7 @@ impl Views {
     /// Waits until the views show everything.
     pub async fn reach(&self, positions: &Positions) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        let reached = self.progress.wait(&self.pool, positions, deadline).await.expect("the database answers");
+        let reached = self.progress.wait(&self.reader, positions, deadline).await.expect("the database answers");
         assert!(reached, "the views have not reached {positions:?}");
     }
 
@@ -127,8 +137,8 @@ impl Views {
         let tables =
             "truncate segment, item_assignment, customer_assignment, buried, projection, customer, legal_entity,
             product, category, product_category, category_closure, reference_projection, dead_letter";
-        sqlx::query(tables).execute(&self.pool).await.expect("emptied");
-        let mut connection = self.pool.acquire().await.expect("a connection");
+        sqlx::query(tables).execute(&self.owner).await.expect("emptied");
+        let mut connection = self.owner.acquire().await.expect("a connection");
         self.progress.relearn(&mut connection).await.expect("the database answers");
     }
 
@@ -142,7 +152,7 @@ impl Views {
              select tenant || '/' || segment_id || ' ' || customer_id || '/' || legal_entity_id || ' ' || version
              from live_customer_assignment",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.owner)
         .await
         .expect("an answer");
         lines.sort();
@@ -151,11 +161,11 @@ impl Views {
 
     /// One number from the database.
     pub async fn count(&self, statement: &'static str) -> i64 {
-        sqlx::query_scalar(statement).fetch_one(&self.pool).await.expect("a number")
+        sqlx::query_scalar(statement).fetch_one(&self.owner).await.expect("a number")
     }
 
     pub async fn checksum(&self) -> Vec<String> {
-        checksum::of(&self.pool).await.expect("a checksum").iter().map(ToString::to_string).collect()
+        checksum::of(&self.owner).await.expect("a checksum").iter().map(ToString::to_string).collect()
     }
 }
 
@@ -167,8 +177,8 @@ pub struct Outage {
 
 impl Outage {
     /// Closes every connection, and admits no new one.
-    pub async fn of(pool: &PgPool) -> Self {
-        let options = pool.connect_options().as_ref().clone();
+    pub async fn of(owner: &PgPool) -> Self {
+        let options = owner.connect_options().as_ref().clone();
         let database = options.get_database().expect("a name").to_owned();
         // From another database of the same server.
         let outside = PgConnection::connect_with(&options.database("postgres")).await.expect("connected");
@@ -190,7 +200,7 @@ impl Outage {
 }
 
 /// With few connections: many tests share a server.
-pub async fn open(url: &str, progress: Progress) -> PgPool {
+pub async fn open(url: &str, progress: Progress) -> Access {
     let database = Database { connections: 4, acquire_timeout: Duration::from_secs(10), ..Database::at(url) };
     views::open(&database, progress).await.expect("the views open")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{collection::vec, option, prelude::*, test_runner::TestRunner};
 use serde_json::json;
 use shared::log::Partition;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     index::tree::{Rank, Tree},
-    views::categories::MAX_DEPTH,
+    views::{self, Database, categories::MAX_DEPTH},
 };
 
 const TENANT: &str = "acme";
@@ -115,10 +115,9 @@ fn name(category: u8) -> String {
 
 async fn connect() -> PgConnection {
     let database = local_parts::testing::database().await;
-    let pool = PgPool::connect(database.url()).await.expect("the database answers");
-    crate::views::migrations::run(&pool).await.expect("the views are created");
-    pool.close().await;
-    PgConnection::connect(database.url()).await.expect("the database answers")
+    let options = views::options(&Database::at(database.url())).expect("a URL");
+    views::make(&options).await.expect("the views are created");
+    PgConnection::connect_with(&options).await.expect("the database answers")
 }
 
 async fn stored(connection: &mut PgConnection) -> Vec<String> {

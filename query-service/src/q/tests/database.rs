@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use shared::document::{Segment, Status};
-use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgPool};
+use sqlx::{Connection, PgConnection, Postgres, QueryBuilder};
 
-use crate::q::{Query, Resource, columns, columns::SegmentColumns, sort::Sort, sql};
+use crate::{
+    q::{Query, Resource, columns, columns::SegmentColumns, sort::Sort, sql},
+    views::{self, Database},
+};
 
 /// An assignment: what names it, and a document whose mixins and metadata it has. If the document is active, the item or
 /// customer is known, by its names; legal entities whose id begins with a `G` are known by it.
@@ -78,13 +81,18 @@ fn is_known(legal_entity_id: &str) -> bool {
     legal_entity_id.starts_with('G')
 }
 
-/// A connection to a fresh database with the views.
+/// A connection to a fresh database with the views, as their owner.
 pub async fn connect() -> PgConnection {
     let database = local_parts::testing::database().await;
-    let pool = PgPool::connect(database.url()).await.expect("the database answers");
-    crate::views::migrations::run(&pool).await.expect("the views are created");
-    pool.close().await;
-    PgConnection::connect(database.url()).await.expect("the database answers")
+    let options = views::options(&Database::at(database.url())).expect("a URL");
+    views::make(&options).await.expect("the views are created");
+    PgConnection::connect_with(&options).await.expect("the database answers")
+}
+
+/// From here on the connection reads as the service does: for one tenant, and held by the policies.
+pub async fn become_reader(connection: &mut PgConnection, tenant: &str) {
+    let become_it = "select set_config('role', 'segments_reader', false), set_config('segments.tenant', $1, false)";
+    sqlx::query(become_it).bind(tenant).execute(connection).await.expect("it may");
 }
 
 pub async fn insert_segments(connection: &mut PgConnection, tenant: &str, segments: &[Segment]) {
@@ -184,7 +192,7 @@ pub async fn find(connection: &mut PgConnection, tenant: &str, query: &Query, so
     sql.push_bind(tenant.to_owned());
     sql::push_filter(&mut sql, Resource::Segment, query);
     Sort::parse(sort, Resource::Segment, "en").expect("a sort").push_order_by(&mut sql);
-    run(connection, sql, query).await
+    run(connection, tenant, sql, query).await
 }
 
 /// The ids of the items or customers whose assignments a query finds, in the order asked for.
@@ -203,10 +211,17 @@ pub async fn find_assignments(
     sql.push_bind(tenant.to_owned());
     sql::push_filter(&mut sql, resource, query);
     Sort::parse(sort, resource, "en").expect("a sort").push_order_by(&mut sql);
-    run(connection, sql, query).await
+    run(connection, tenant, sql, query).await
 }
 
-async fn run(connection: &mut PgConnection, mut sql: QueryBuilder<Postgres>, query: &Query) -> Vec<String> {
-    let found = sql.build_query_scalar().persistent(false).fetch_all(connection).await;
+async fn run(
+    connection: &mut PgConnection,
+    tenant: &str,
+    mut sql: QueryBuilder<Postgres>,
+    query: &Query,
+) -> Vec<String> {
+    become_reader(connection, tenant).await;
+    let found = sql.build_query_scalar().persistent(false).fetch_all(&mut *connection).await;
+    sqlx::query("reset role").execute(connection).await.expect("the owner again");
     found.unwrap_or_else(|error| panic!("{query}: {error}"))
 }

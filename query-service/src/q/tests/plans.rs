@@ -1,4 +1,4 @@
-//! At 100,000 segments, no filter that the service promises to serve reads the whole table.
+//! At 100,000 segments, no filter that the service promises to serve reads the whole table, held by policies as it is.
 
 use serde_json::json;
 use shared::{Timestamp, document::Segment};
@@ -129,6 +129,7 @@ fn statement(select: &str, query: &Query) -> QueryBuilder<Postgres> {
 async fn no_promised_filter_reads_the_whole_table() {
     let mut connection = database::connect().await;
     fill(&mut connection).await;
+    database::become_reader(&mut connection, "acme").await;
     for (filter, rows) in FILTERS {
         let query = Query::parse(filter).expect(filter);
         let mut count = statement("select count(*)", &query);

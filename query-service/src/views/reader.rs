@@ -1,0 +1,231 @@
+//! Reads, each for one tenant: the policies of the database hide the rows of all others, whatever a statement says.
+//!
+//! Who the tenant is the database knows from a setting of the session, and setting it costs a message. So sessions keep it, and
+//! are found again by it: while there are no more tenants than connections, a read is one message, as it would be without. That
+//! is why this is not sqlx's pool, which knows nothing of its connections.
+//!
+//! What must hold: the setting of an idle session is what [`Session::tenant`] says, or that says nothing. A session is put back
+//! after a read that ended well; what became of any other is unknown, and so is its tenant from then on.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use scopeguard::ScopeGuard;
+use shared::{consistency::Place, ids::Tenant, log::Offset};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+
+use super::{OpenError, wall};
+use crate::progress::{self, Progress};
+
+/// A session that was good so short a time ago is taken without asking.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// No session is used for longer, so that none grows for ever.
+const USED_FOR: Duration = Duration::from_secs(30 * 60);
+
+/// How long what is left of an abandoned read may take; its statement ends before that by itself.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// Names for the exporter; call once, after the recorder is installed.
+pub fn describe() {
+    metrics::describe_counter!(
+        "views_tenant_changes_total",
+        "Reads before which a connection had to change its tenant"
+    );
+}
+
+/// How much it may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most sessions.
+    pub connections: usize,
+    /// How long a read waits for one before it is refused.
+    pub acquire_timeout: Duration,
+}
+
+/// Reads the views. Clones are the same.
+#[derive(Clone)]
+pub struct Reader(Arc<Inner>);
+
+struct Inner {
+    options: PgConnectOptions,
+    limits: Limits,
+    progress: Progress,
+    /// One for each session in use.
+    permits: Arc<Semaphore>,
+    /// The one used last stands last.
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A connection, with what is known of it.
+struct Session {
+    connection: PgConnection,
+    /// Whose rows it sees; none: that is not certain.
+    tenant: Option<Tenant>,
+    opened: Instant,
+    used: Instant,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Connects once, to see that the views can be read and that the wall between tenants stands. Sessions begin with what
+    /// [`Progress`] must know.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or the policies do not hold for the role of `options`.
+    pub(super) async fn connect(
+        options: PgConnectOptions,
+        limits: Limits,
+        progress: Progress,
+    ) -> Result<Self, OpenError> {
+        let (permits, idle) = (Arc::new(Semaphore::new(limits.connections)), Mutex::default());
+        let reader = Self(Arc::new(Inner { options, limits, progress, permits, idle }));
+        if !reader.lend(None, async |connection| wall::stands(connection).await).await? {
+            return Err(OpenError::NoWall);
+        }
+        Ok(reader)
+    }
+
+    /// Reads for a tenant: no row of another is there, whatever is asked.
+    ///
+    /// # Errors
+    /// When there is no session in time, or the read fails.
+    pub(super) async fn read<T>(
+        &self,
+        tenant: &Tenant,
+        read: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        self.lend(Some(tenant), read).await
+    }
+
+    /// Where the views stand in both logs, which is nobody's secret.
+    pub(crate) async fn positions(&self) -> Result<Vec<(Place, Offset)>, sqlx::Error> {
+        self.lend(None, async |connection| progress::stored(connection).await).await
+    }
+
+    async fn lend<T>(
+        &self,
+        tenant: Option<&Tenant>,
+        read: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let inner = &self.0;
+        let session = time::timeout(inner.limits.acquire_timeout, inner.session(tenant)).await;
+        let session = session.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        // Also when the read fails, or whoever asked goes away.
+        let mut lent = scopeguard::guard(session, |(session, permit)| inner.recover(session, permit));
+        let answer = read(&mut lent.0.connection).await?;
+        let (session, _permit) = ScopeGuard::into_inner(lent);
+        inner.put_back(session);
+        Ok(answer)
+    }
+}
+
+impl Inner {
+    /// A session that answers, and belongs to the tenant. Dropping this while it works closes a connection at worst.
+    async fn session(&self, tenant: Option<&Tenant>) -> Result<(Session, OwnedSemaphorePermit), sqlx::Error> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let mut session = match self.take_good(tenant).await {
+            Some(session) => session,
+            None => Session::open(&self.options, &self.progress).await?,
+        };
+        if let Some(tenant) = tenant {
+            session.belong_to(tenant).await?;
+        }
+        Ok((session, permit))
+    }
+
+    async fn take_good(&self, tenant: Option<&Tenant>) -> Option<Session> {
+        while let Some(mut session) = self.take(tenant) {
+            if session.answers().await {
+                return Some(session);
+            }
+        }
+        None
+    }
+
+    /// Of the idle sessions that of the tenant, or one that is nobody's. Otherwise there is none, so that a new one is opened;
+    /// only when there are as many as there may be, one changes hands, that which was unused the longest.
+    fn take(&self, tenant: Option<&Tenant>) -> Option<Session> {
+        let mut idle = self.idle();
+        let place = match tenant {
+            None => idle.len().checked_sub(1),
+            Some(_) => {
+                let place_of = |owner| idle.iter().rposition(|session| session.tenant.as_ref() == owner);
+                place_of(tenant).or_else(|| place_of(None))
+            }
+        };
+        if let Some(place) = place {
+            return Some(idle.remove(place));
+        }
+        // One permit is that of who asks. Sessions are put back before their permits are, so none is missing from the sum.
+        let in_use = self.limits.connections - self.permits.available_permits() - 1;
+        let is_full = idle.len() + in_use >= self.limits.connections;
+        (is_full && !idle.is_empty()).then(|| idle.remove(0))
+    }
+
+    fn put_back(&self, mut session: Session) {
+        session.used = Instant::now();
+        if session.used.duration_since(session.opened) < USED_FOR {
+            self.idle().push(session);
+        }
+    }
+
+    /// Waits, beside whoever goes on, until the database is done with what was asked; the session counts as used until then.
+    fn recover(self: &Arc<Self>, mut session: Session, permit: OwnedSemaphorePermit) {
+        // At the end of a process there may be nothing left that could wait.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let inner = Arc::clone(self);
+        runtime.spawn(async move {
+            session.tenant = None;
+            if let Ok(Ok(())) = time::timeout(RECOVERS_WITHIN, session.connection.ping()).await {
+                inner.put_back(session);
+            }
+            drop(permit);
+        });
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    async fn open(options: &PgConnectOptions, progress: &Progress) -> Result<Self, sqlx::Error> {
+        let mut connection = PgConnection::connect_with(options).await?;
+        progress.relearn(&mut connection).await?;
+        let opened = Instant::now();
+        Ok(Self { connection, tenant: None, opened, used: opened })
+    }
+
+    async fn answers(&mut self) -> bool {
+        self.used.elapsed() < TRUSTED_FOR || self.connection.ping().await.is_ok()
+    }
+
+    /// From here on it sees the rows of this tenant.
+    async fn belong_to(&mut self, tenant: &Tenant) -> Result<(), sqlx::Error> {
+        if self.tenant.as_ref() != Some(tenant) {
+            self.tenant = None;
+            let set = sqlx::query("select set_config('segments.tenant', $1, false)").bind(tenant.as_str());
+            set.execute(&mut self.connection).await?;
+            self.tenant = Some(tenant.clone());
+            metrics::counter!("views_tenant_changes_total").increment(1);
+        }
+        Ok(())
+    }
+}
