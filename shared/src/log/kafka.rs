@@ -26,6 +26,7 @@ pub use reference::KafkaReference;
 pub use topics::ConnectError;
 
 use context::Context;
+use tail::Until;
 
 /// Calls in a row that did not come back, after which only a new process helps.
 const MOST_HANGS: u32 = 3;
@@ -95,6 +96,22 @@ impl KafkaLog {
         }
     }
 
+    /// Committed records from the given offsets on, up to what is there when it is read; then the stream ends.
+    pub fn scan(
+        &self,
+        from: Vec<(Partition, Offset)>,
+    ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+        self.read(from, Until::TheEnds)
+    }
+
+    fn read(
+        &self,
+        from: Vec<(Partition, Offset)>,
+        until: Until,
+    ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+        tail::read(self.0.config.clone(), self.0.config.topic.clone(), from, until, tail::record)
+    }
+
     /// Waits for a thread to answer, but not forever.
     async fn watched<T>(&self, answer: oneshot::Receiver<T>) -> Option<T> {
         let patience = self.0.config.transaction_timeout * 3;
@@ -149,7 +166,7 @@ impl EventLog for KafkaLog {
         &self,
         from: Vec<(Partition, Offset)>,
     ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
-        tail::read(self.0.config.clone(), self.0.config.topic.clone(), from, tail::record)
+        self.read(from, Until::Forever)
     }
 
     async fn end(&self, partition: Partition) -> Result<Offset, LogError> {

@@ -6,6 +6,7 @@
 
 mod file;
 mod process_lock;
+mod reader;
 mod recent;
 mod reference;
 mod row;
@@ -26,7 +27,8 @@ use uuid::Uuid;
 use super::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, Record, WriterName};
 use crate::clock::SharedClock;
 
-pub use reference::LocalReference;
+pub use reader::{LocalReader, Pages};
+pub use reference::{LocalReference, ReferencePages};
 
 use file::LogFile;
 use process_lock::ProcessLock;

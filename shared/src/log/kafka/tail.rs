@@ -1,6 +1,6 @@
 //! Reading: a consumer on its own thread, its partitions assigned by hand, into a bounded channel.
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
 use rdkafka::{
@@ -35,17 +35,28 @@ type Heap<T> = Vec<Result<T, LogError>>;
 /// What is made of a message.
 type Make<T> = fn(&BorrowedMessage<'_>) -> Result<T, LogError>;
 
+/// When a reader has read enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Never: it waits for what comes.
+    Forever,
+    /// When it has been at the end of each partition once. Markers of transactions make that end impossible to tell from the
+    /// offsets of records alone; librdkafka knows it.
+    TheEnds,
+}
+
 /// Reads a topic from these offsets on.
 pub(super) fn read<T: Send + 'static>(
     config: KafkaConfig,
     topic: String,
     from: Vec<(Partition, Offset)>,
+    until: Until,
     make: Make<T>,
 ) -> impl Stream<Item = Result<T, LogError>> + Send + Unpin + 'static {
     let (send, mut receive) = mpsc::channel(HEAPS_WAITING);
     let on_thread = send.clone();
     let work = move || {
-        if let Err(error) = run(&config, &topic, &from, make, &on_thread) {
+        if let Err(error) = run(&config, &topic, &from, until, make, &on_thread) {
             // Nobody may be there any more.
             drop(on_thread.blocking_send(vec![Err(error)]));
         }
@@ -57,28 +68,35 @@ pub(super) fn read<T: Send + 'static>(
     stream::poll_fn(move |context| receive.poll_recv(context)).map(stream::iter).flatten()
 }
 
-/// Until the reader is gone or an error comes.
+/// Until it has read enough, the reader is gone, or an error comes.
 fn run<T>(
     config: &KafkaConfig,
     topic: &str,
     from: &[(Partition, Offset)],
+    until: Until,
     make: Make<T>,
     reader: &mpsc::Sender<Heap<T>>,
 ) -> Result<(), LogError> {
-    let consumer = assigned(config, topic, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
-    while !reader.is_closed() {
+    let consumer = assigned(config, topic, from, until).map_err(|error| LogError::Unavailable(error.to_string()))?;
+    let mut ended = BTreeSet::new();
+    while !reader.is_closed() && (until == Until::Forever || ended.len() < from.len()) {
         let mut heap = Vec::new();
-        let ended = gather(&consumer, make, &mut heap);
+        let gathered = gather(&consumer, make, &mut heap, &mut ended);
         if !heap.is_empty() && reader.blocking_send(heap).is_err() {
             break;
         }
-        ended?;
+        gathered?;
     }
     Ok(())
 }
 
 /// Waits for a message, and takes what else is there: the reader is woken once for all of it.
-fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>) -> Result<(), LogError> {
+fn gather<T>(
+    consumer: &BaseConsumer<Context>,
+    make: Make<T>,
+    heap: &mut Heap<T>,
+    ended: &mut BTreeSet<i32>,
+) -> Result<(), LogError> {
     let mut patience = POLL;
     while heap.len() < HEAP
         && let Some(polled) = consumer.poll(patience)
@@ -86,6 +104,7 @@ fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>
         patience = Duration::ZERO;
         match polled {
             Ok(message) => heap.push(Ok(make(&message)?)),
+            Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
             Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
             Err(error) => return Err(failed(&error)),
         }
@@ -93,8 +112,13 @@ fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>
     Ok(())
 }
 
-fn assigned(config: &KafkaConfig, topic: &str, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
-    let consumer = config.tail()?;
+fn assigned(
+    config: &KafkaConfig,
+    topic: &str,
+    from: &[(Partition, Offset)],
+    until: Until,
+) -> KafkaResult<BaseConsumer<Context>> {
+    let consumer = config.tail(until == Until::TheEnds)?;
     let mut places = TopicPartitionList::with_capacity(from.len());
     for (partition, next) in from {
         places.add_partition_offset(topic, i32::from(partition.number()), config::offset(*next))?;
