@@ -1,7 +1,7 @@
 //! `segments log …`: looks at an event log, embedded or in Kafka, without changing it; only `copy` writes, to another one.
 //!
 //! Each command is a file, with what it prints. What they share: `source` (which log, and its records in heaps), `judge` (which
-//! records count), `moment` (points in history), `output` and `progress`.
+//! records count), `filter` (which are wanted), `moment` (points in history), `past` (the fold up to them), `output` and `progress`.
 //!
 //! The exit code is 0 when all is well, 1 when the log is damaged, and 2 when it cannot be read or the arguments make no sense.
 //!
@@ -10,6 +10,7 @@
 mod copy;
 mod diff;
 mod export;
+mod filter;
 mod judge;
 mod moment;
 mod output;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use shared::{events::structured, log::Partition};
 
 use super::{
-    judge::{FilterArgs, Judge, Judged},
+    filter::FilterArgs,
+    judge::{Judge, Judged},
     moment::Moment,
     output::{Format, Out, OutputArgs, thousands},
     progress::Progress,

@@ -9,7 +9,8 @@ use shared::{
 };
 
 use super::{
-    judge::{FilterArgs, Judge, Judged},
+    filter::FilterArgs,
+    judge::{Judge, Judged},
     moment::Moment,
     output::{Format, Out, OutputArgs},
     progress::Progress,
