@@ -29,6 +29,7 @@ pub use topics::ConnectError;
 
 use common::Common;
 use context::Context;
+use tail::Until;
 
 /// Calls in a row that did not come back, after which only a new process helps.
 const MOST_HANGS: u32 = 3;
@@ -98,6 +99,14 @@ impl KafkaLog {
                 std::future::pending().await
             }
         }
+    }
+
+    /// Committed records from the given offsets on, up to what is there when it is read; then the stream ends.
+    pub fn scan(
+        &self,
+        from: Vec<(Partition, Offset)>,
+    ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+        tail::read(self.0.config.clone(), self.0.config.topic.clone(), from, Until::TheEnds, tail::record)
     }
 
     /// Waits for a thread to answer, but not forever.

@@ -6,6 +6,7 @@
 
 mod file;
 mod process_lock;
+mod reader;
 mod reference;
 mod row;
 mod tail;
@@ -25,7 +26,8 @@ use uuid::Uuid;
 use super::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, Record, WriterName, recent::Recent};
 use crate::clock::SharedClock;
 
-pub use reference::LocalReference;
+pub use reader::{LocalReader, Pages};
+pub use reference::{LocalReference, ReferencePages};
 
 use file::LogFile;
 use process_lock::ProcessLock;

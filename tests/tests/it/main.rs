@@ -20,6 +20,7 @@ mod idempotency;
 mod imports;
 mod limits;
 mod listing;
+mod log_copy;
 mod matching;
 mod operations;
 mod own;

@@ -16,7 +16,10 @@ use std::{
 use futures::{FutureExt as _, Stream, StreamExt as _, stream, stream::BoxStream};
 use tokio::{sync::watch, time::timeout};
 
-use super::{config::KafkaConfig, tail};
+use super::{
+    config::KafkaConfig,
+    tail::{self, Until},
+};
 use crate::{
     Clock as _, SystemClock, Timestamp,
     log::{
@@ -101,7 +104,7 @@ impl Common {
 
 /// Until nobody needs it any more, or an error comes.
 fn read_for_all(config: &KafkaConfig, positions: &[(Partition, Offset)], readers: &Weak<Shared>) {
-    let read = tail::each_heap(config, &config.topic, positions, tail::record, |heap| {
+    let read = tail::each_heap(config, &config.topic, positions, Until::Forever, tail::record, |heap| {
         readers.upgrade().map(|shared| shared.recent.publish(heap)).is_some()
     });
     if let (Err(error), Some(shared)) = (read, readers.upgrade()) {
@@ -137,7 +140,8 @@ enum Source {
 
 impl Source {
     fn own(config: &KafkaConfig, from: &[(Partition, Offset)]) -> Self {
-        let records = tail::read(config.clone(), config.topic.clone(), from.to_vec(), tail::record).boxed();
+        let records =
+            tail::read(config.clone(), config.topic.clone(), from.to_vec(), Until::Forever, tail::record).boxed();
         Self::Own { records, started: None, quiet: false }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading: a consumer on its own thread, its partitions assigned by hand, into a bounded channel.
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rdkafka::{
@@ -32,17 +32,28 @@ const HEAPS_WAITING: usize = 4;
 /// What is made of a message.
 type Make<T> = fn(&BorrowedMessage<'_>) -> Result<T, LogError>;
 
+/// When a reader has read enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Never: it waits for what comes.
+    Forever,
+    /// When it has been at the end of each partition once. Markers of transactions make that end impossible to tell from the
+    /// offsets of records alone; librdkafka knows it.
+    TheEnds,
+}
+
 /// Reads a topic from these offsets on.
 pub(super) fn read<T: Send + 'static>(
     config: KafkaConfig,
     topic: String,
     from: Vec<(Partition, Offset)>,
+    until: Until,
     make: Make<T>,
 ) -> impl Stream<Item = Result<T, LogError>> + Send + Unpin + 'static {
     let (send, mut receive) = mpsc::channel(HEAPS_WAITING);
     let on_thread = send.clone();
     let work = move || {
-        let read = each_heap(&config, &topic, &from, make, |heap| match heap.is_empty() {
+        let read = each_heap(&config, &topic, &from, until, make, |heap| match heap.is_empty() {
             true => !on_thread.is_closed(),
             false => on_thread.blocking_send(Ok(heap)).is_ok(),
         });
@@ -59,28 +70,36 @@ pub(super) fn read<T: Send + 'static>(
     heaps.map_ok(|heap| stream::iter(heap).map(Ok)).try_flatten()
 }
 
-/// Reads on this thread until `take` has enough or an error comes. It is asked at least every 100 ms, if need be with an empty
-/// heap.
+/// Reads on this thread until it has read enough, `take` wants no more, or an error comes. `take` is asked at least every 100 ms,
+/// if need be with an empty heap.
 pub(super) fn each_heap<T>(
     config: &KafkaConfig,
     topic: &str,
     from: &[(Partition, Offset)],
+    until: Until,
     make: Make<T>,
     mut take: impl FnMut(Vec<T>) -> bool,
 ) -> Result<(), LogError> {
-    let consumer = assigned(config, topic, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
-    loop {
+    let consumer = assigned(config, topic, from, until).map_err(|error| LogError::Unavailable(error.to_string()))?;
+    let mut ended = BTreeSet::new();
+    while until == Until::Forever || ended.len() < from.len() {
         let mut heap = Vec::new();
-        let ended = gather(&consumer, make, &mut heap);
+        let gathered = gather(&consumer, make, &mut heap, &mut ended);
         if !take(heap) {
             return Ok(());
         }
-        ended?;
+        gathered?;
     }
+    Ok(())
 }
 
 /// Waits for a message, and takes what else is there: the reader is woken once for all of it.
-fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Vec<T>) -> Result<(), LogError> {
+fn gather<T>(
+    consumer: &BaseConsumer<Context>,
+    make: Make<T>,
+    heap: &mut Vec<T>,
+    ended: &mut BTreeSet<i32>,
+) -> Result<(), LogError> {
     let mut patience = POLL;
     while heap.len() < HEAP
         && let Some(polled) = consumer.poll(patience)
@@ -88,6 +107,7 @@ fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Vec<T>)
         patience = Duration::ZERO;
         match polled {
             Ok(message) => heap.push(make(&message)?),
+            Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
             Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
             Err(error) => return Err(failed(&error)),
         }
@@ -95,8 +115,13 @@ fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Vec<T>)
     Ok(())
 }
 
-fn assigned(config: &KafkaConfig, topic: &str, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
-    let consumer = config.tail()?;
+fn assigned(
+    config: &KafkaConfig,
+    topic: &str,
+    from: &[(Partition, Offset)],
+    until: Until,
+) -> KafkaResult<BaseConsumer<Context>> {
+    let consumer = config.tail(until == Until::TheEnds)?;
     let mut places = TopicPartitionList::with_capacity(from.len());
     for (partition, next) in from {
         places.add_partition_offset(topic, i32::from(partition.number()), config::offset(*next))?;
