@@ -37,3 +37,11 @@ faults *ARGS:
 # Gateway and compose file.
 deploy:
     deploy/check.sh
+
+# The documents of the contract against their specifications.
+contract:
+    schemas/check.sh
+
+# The consumer of the guide beside 10,000 writes, with itself and the writer killed in between.
+consumer WRITES="10000":
+    STACK=kafka REQUIRE_KAFKA=1 CONSUMER_WRITES={{WRITES}} cargo test -p e2e consumer -- --nocapture

@@ -30,9 +30,9 @@ def links_lead_somewhere():
 
 
 def named_files_exist():
-    """A document may leave out the beginning of a path."""
+    """A document may leave out the beginning of a path. What begins with a slash is a path of the service."""
     for path, text in documents():
-        for name in re.findall(r"`([\w./-]+\.(?:rs|py|sh|toml|conf|yml|sql|json))`", text):
+        for name in re.findall(r"`([\w.-][\w./-]*\.(?:rs|py|sh|js|toml|conf|yml|yaml|sql|json))`", text):
             if not any(known.endswith("/" + name) for known in NAMES):
                 yield f"{path.relative_to(ROOT)}: no file is named {name}"
 

@@ -3,7 +3,7 @@
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
     venv/bin/python fuzz.py OPENAPI.json http://127.0.0.1:8080 [--examples N] [--seed N]
 
-The service must run with the development issuer. Ends with 0 when no check failed and every operation was reached with a
+`schemas/openapi.json` is the document of this service. It must run with the development issuer. Ends with 0 when no check failed and every operation was reached with a
 success.
 """
 

@@ -38,6 +38,8 @@ enum Section {
     Assigning,
     /// Projecting a long log from nothing, and starting again over it.
     Startup,
+    /// Looking a long log through for damage.
+    Log,
     /// Matching products with segments, from memory and from the database.
     Match,
     /// Creating segments on Apache Kafka (needs Java 17 and Maven).
@@ -129,6 +131,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             Section::Reads => sections::reads::measure(&plan, &mut report).await?,
             Section::Assigning => sections::assigning::measure(&plan, &mut report).await?,
             Section::Startup => sections::startup::measure(&plan, &mut report).await?,
+            Section::Log => sections::log::measure(&plan, &mut report).await?,
             Section::Match => sections::matching::measure(&plan, &mut report).await?,
             Section::Kafka => sections::kafka::measure(&plan, &mut report).await?,
         }

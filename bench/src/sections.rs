@@ -3,6 +3,7 @@
 pub mod assigning;
 pub mod embedded;
 pub mod kafka;
+pub mod log;
 pub mod matching;
 pub mod reads;
 pub mod startup;

@@ -3,6 +3,7 @@
 //! Dependencies point one way: `http` calls the writer, the writer asks [`domain`]. Nothing is decided about [`reference`] data,
 //! so it goes straight to a log of its own.
 
+pub mod audit;
 pub mod config;
 pub mod domain;
 pub mod http;

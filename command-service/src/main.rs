@@ -68,6 +68,6 @@ async fn main() -> anyhow::Result<ExitCode> {
 fn writer_config(config: &Config) -> anyhow::Result<WriterConfig> {
     let instance = instance_name(config.instance.as_deref(), &config.data_dir)
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
-    let name = WriterName(format!("{}.segments.w.{instance}", config.kafka.kafka_environment));
+    let name = WriterName(format!("{}.segments.w.{instance}", config.kafka.topics.kafka_environment));
     Ok(WriterConfig { confirm: config.confirm.into(), ..WriterConfig::new(instance, name) })
 }

@@ -63,12 +63,20 @@ ROUTES = [
     ("GET", "/reference/acme/product/bulk", "query"),
     ("POST", "/oauth/token", "command"),
     ("GET", "/.well-known/jwks.json", "command"),
+    ("GET", "/openapi.json", "query"),
+    ("GET", "/asyncapi.yaml", "query"),
+    ("GET", "/docs", "query"),
+    ("GET", "/docs/page.js?x=%2F", "query"),
+    ("GET", "/schemas/events/segment-created.v1.json", "query"),
+    ("POST", "/docs", "query"),
 ]
 
 # (what, method, target, headers, body, the status of the gateway's own answer)
 REFUSED = [
     ("metrics are not for clients", "GET", "/metrics", {}, b"", 404),
     ("another path", "GET", "/elsewhere", {}, b"", 404),
+    ("a path that only begins so", "GET", "/docsx", {}, b"", 404),
+    ("a path that only ends so", "GET", "/x/openapi.json", {}, b"", 404),
     ("a way out", "GET", BASE + "/../../../metrics", {}, b"", 404),
     ("a way above the root", "GET", "/../x", {}, b"", 400),
     ("the gateway's inner paths", "GET", "/.gateway/413", {}, b"", 404),

@@ -1,10 +1,11 @@
-//! The read side of the API: segments, what is assigned to them, category trees, match.
+//! The read side of the API: segments, what is assigned to them, category trees, match; and what the service says of itself.
 //!
 //! A handler parses headers and parameters, then the body, waits for the views if it must, asks [`crate::views`] and answers.
 //! A new operation: its line in [`routes`], a handler in the file of its resource.
 
 mod answer;
 mod customers;
+mod docs;
 mod fresh;
 mod items;
 mod listing;
@@ -57,7 +58,7 @@ impl App {
     }
 }
 
-/// Adds the read side to a router.
+/// Adds the read side to a router, and the documents that describe both sides.
 #[must_use]
 pub fn routes(router: Router, app: &App) -> Router {
     router
@@ -75,6 +76,7 @@ pub fn routes(router: Router, app: &App) -> Router {
         .on(Operation::SearchSegmentCustomers, app, customers::search)
         .on(Operation::GetCustomer, app, customers::get)
         .on(Operation::GetCustomerOfLegalEntity, app, customers::get)
+        .plain(docs::routes())
 }
 
 /// The one place where the database's errors become answers. Every value is bound and every statement is ours, so what the

@@ -1,9 +1,11 @@
-//! The whole service in one process: `segments up`. And what is done to a service that runs: `segments import`.
+//! The whole service in one process: `segments up`. What is done to a service that runs: `segments import`. And what is done to
+//! a log, whoever writes it: `segments log`.
 //!
-//! [`up`] puts log, PostgreSQL, command side and query side together; [`sample`] fills a tenant through the HTTP API, and
-//! [`import`] brings reference data into one.
+//! [`up`] puts log, PostgreSQL, command side and query side together; [`sample`] fills a tenant through the HTTP API, [`import`]
+//! brings reference data into one, and [`log`] looks at the events.
 
 mod import;
+mod log;
 mod sample;
 mod token;
 mod up;
@@ -29,6 +31,9 @@ enum Command {
     Up(up::UpArgs),
     /// Bring reference data (customers, legal entities, products, categories) from a file into a running service.
     Import(import::ImportArgs),
+    /// Look at an event log: verify, tail, export, copy it; see how things stood and who wrote. Exits with 1 if the log is
+    /// damaged, with 2 if it cannot be read.
+    Log(log::LogArgs),
 }
 
 #[tokio::main]
@@ -36,6 +41,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => up::run(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Log(args) => return log::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 //! A data folder holds one world for each kind of log, so that views never meet a log that they were not made from.
 
 mod args;
+pub mod local;
 mod parts;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
@@ -42,7 +43,7 @@ pub use args::UpArgs;
 use parts::Parts;
 
 /// Partitions of a new log.
-const PARTITIONS: u16 = 6;
+pub const PARTITIONS: u16 = 6;
 /// How often readiness is looked at while starting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -76,11 +77,11 @@ struct Front {
 }
 
 async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
-    let folder = args.data_dir.join("local");
+    let folder = local::folder(&args.data_dir);
     std::fs::create_dir_all(&folder)?;
-    let path = folder.join("log.sqlite");
+    let path = folder.join(local::LOG);
     let log = LocalLog::open(&path, PARTITIONS, front.clock.clone()).await?;
-    let reference = LocalReference::open(folder.join("reference.sqlite")).await?;
+    let reference = LocalReference::open(folder.join(local::REFERENCE)).await?;
     say("log", format_args!("{} (embedded: for one machine; use Kafka beyond that)", path.display()));
     let mut parts = Parts::default();
     let Some(database) = unless_stopped(&front.stop, parts.database(&args, &folder)).await? else { return Ok(()) };

@@ -52,6 +52,21 @@ pub struct KafkaArgs {
     /// Addresses of brokers: `host:port`, several with commas.
     #[arg(long, env = "KAFKA_BROKERS")]
     pub kafka_brokers: String,
+    /// What to use there, and how.
+    #[command(flatten)]
+    pub topics: TopicArgs,
+}
+
+impl KafkaArgs {
+    /// For [`crate::log::kafka::KafkaLog`].
+    pub fn config(&self) -> KafkaConfig {
+        self.topics.config(&self.kafka_brokers)
+    }
+}
+
+/// What to use of a Kafka, and how.
+#[derive(Debug, Clone, Args)]
+pub struct TopicArgs {
     /// The topic of the events.
     #[arg(long, env = "KAFKA_TOPIC", default_value = "segments.events.v1")]
     pub kafka_topic: String,
@@ -75,9 +90,9 @@ pub struct KafkaArgs {
     pub kafka_options: Vec<(String, String)>,
 }
 
-impl KafkaArgs {
-    /// For [`crate::log::kafka::KafkaLog`].
-    pub fn config(&self) -> KafkaConfig {
+impl TopicArgs {
+    /// For [`crate::log::kafka::KafkaLog`] at these brokers.
+    pub fn config(&self, brokers: &str) -> KafkaConfig {
         KafkaConfig {
             topic: self.kafka_topic.clone(),
             lock_topic: self.kafka_lock_topic.clone(),
@@ -85,7 +100,7 @@ impl KafkaArgs {
             environment: self.kafka_environment.clone(),
             transactions: self.kafka_transactions,
             options: self.kafka_options.iter().cloned().collect(),
-            ..KafkaConfig::new(&self.kafka_brokers, self.kafka_partitions)
+            ..KafkaConfig::new(brokers, self.kafka_partitions)
         }
     }
 }

@@ -10,6 +10,7 @@ mod control;
 mod envelope;
 pub mod headers;
 mod payload;
+mod structured;
 
 pub(crate) use payload::canonical;
 
@@ -20,3 +21,4 @@ pub use payload::{
     AssignmentCounts, CustomerAssigned, CustomerUnassigned, Event, EventType, ItemAssigned, ItemUnassigned,
     PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced,
 };
+pub use structured::structured;

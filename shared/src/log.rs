@@ -8,6 +8,7 @@ pub mod kafka;
 pub mod local;
 pub mod memory;
 mod partition;
+mod recent;
 mod record;
 
 use std::{fmt, future::Future};

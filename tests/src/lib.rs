@@ -15,6 +15,7 @@
 mod answer;
 mod caller;
 mod process;
+pub mod python;
 mod request;
 pub mod samples;
 mod shop;
@@ -23,6 +24,7 @@ mod tokens;
 
 pub use answer::Answer;
 pub use caller::Caller;
+pub use process::{Process, data_folder};
 pub use request::Request;
 pub use shop::Shop;
 pub use tokens::{Signer, now};

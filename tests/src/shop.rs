@@ -54,7 +54,12 @@ impl Shop {
 
     /// A request to any path.
     pub fn ask_at(&self, method: Method, path: &str) -> Request<'_> {
-        Request::new(self, method, format!("{}{path}", self.origin))
+        Request::new(self, method, self.address(path))
+    }
+
+    /// The address of a path.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
     }
 
     /// `GET …/segments{path}`.

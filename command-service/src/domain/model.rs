@@ -145,6 +145,17 @@ impl Model {
         })
     }
 
+    /// A segment, with its tag, if it exists.
+    pub fn segment(&self, key: &SegmentKey) -> Option<(&Segment, ETag)> {
+        match self.segment_state(key) {
+            segment::State::Absent => None,
+            segment::State::Live(live) => {
+                let etag = ETag { incarnation: live.incarnation, version: live.version() };
+                Some((live.document.as_ref(), etag))
+            }
+        }
+    }
+
     /// The items assigned to a segment, in no particular order, with the tags of the assignments.
     pub fn items(&self, key: &SegmentKey) -> impl Iterator<Item = (&ItemRef, ETag)> {
         let items = self.segments.get(key).into_iter().flat_map(|entry| entry.rows.items());

@@ -207,13 +207,7 @@ impl<L: EventLog> Actor<L> {
     }
 
     fn ignored(&mut self, record: &Record, why: Ignored) {
-        let kind = match why {
-            Ignored::Overtaken => "overtaken",
-            Ignored::StaleWriter => "stale_writer",
-            Ignored::Duplicate => "duplicate",
-            Ignored::Gap => "gap",
-        };
-        metrics::counter!("log_ignored_records_total", "why" => kind).increment(1);
+        metrics::counter!("log_ignored_records_total", "why" => why.as_str()).increment(1);
         let part = &mut self.parts[record.partition.index()];
         let writer_id = record.headers.get(headers::WRITER_ID).and_then(|text| text.parse::<Uuid>().ok());
         match (&part.phase, why) {

@@ -30,7 +30,7 @@ const BATCH_RECORDS: usize = 256;
 
 /// How long it rests when few records came, unless somebody waits for them: who wakes for every record takes the processor
 /// from those who write it.
-const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(25);
 const FEW: usize = 64;
 
 /// How long it waits for views of which nothing is heard: the database may be away.

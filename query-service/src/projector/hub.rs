@@ -31,7 +31,7 @@ const APART: Duration = Duration::from_secs(60);
 
 /// How long it rests when few records came, unless a reader of the views waits: who wakes for every record takes the
 /// processor from those who write it.
-const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(25);
 const FEW: usize = 64;
 
 /// The records of one partition, as [`EventLog::tail`] gives them.

@@ -30,14 +30,8 @@ pub fn applied(partition: Partition, records: usize, took: Duration) {
 /// Records did not count. With a transactional log only announcements that were overtaken are to be expected.
 pub fn ignored(partition: Partition, reasons: &[Ignored]) {
     for reason in reasons {
-        let name = match reason {
-            Ignored::Overtaken => "overtaken",
-            Ignored::StaleWriter => "stale_writer",
-            Ignored::Duplicate => "duplicate",
-            Ignored::Gap => "gap",
-        };
-        metrics::counter!("projection_ignored_total", "partition" => partition.to_string(), "reason" => name)
-            .increment(1);
+        let labels = [("partition", partition.to_string()), ("reason", reason.as_str().to_owned())];
+        metrics::counter!("projection_ignored_total", &labels).increment(1);
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{
     log::{Chain, NewRecord, Record},
 };
 
+/// Room for the headers of nearly every event.
+const HEADER_BYTES: usize = 1024;
+
 /// Who asked: `user:<sub>` or `client:<azp>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor(pub String);
@@ -108,24 +111,23 @@ impl Envelope {
     pub fn seal(&self, stamp: WriterStamp<'_>) -> NewRecord {
         let key = self.key().to_string();
         let kind = self.event.event_type();
-        let mut headers = Headers::from_iter([
-            (headers::ACTOR, self.actor.to_string()),
-            (headers::COMMAND_HASH, self.command.hash.to_hex().to_string()),
-            (headers::COMMAND_ID, self.command.id.to_string()),
-            (headers::DATA_SCHEMA, kind.data_schema()),
-            (headers::ID, self.id.to_string()),
-            (headers::PARTITION_KEY, key.clone()),
-            (headers::PSEQ, stamp.pseq.to_string()),
-            (headers::SEQUENCE, self.sequence.to_string()),
-            (headers::SOURCE, format!("/customer-segment/{}", self.tenant)),
-            (headers::SPEC_VERSION, "1.0".to_owned()),
-            (headers::SUBJECT, self.event.segment_id().to_string()),
-            (headers::TENANT, self.tenant.to_string()),
-            (headers::TIME, self.time.to_string()),
-            (headers::TYPE, kind.as_str().to_owned()),
-            (headers::WRITER_ID, stamp.writer_id.to_string()),
-            (headers::CONTENT_TYPE, "application/json".to_owned()),
-        ]);
+        let mut headers = Headers::with_capacity(HEADER_BYTES);
+        headers.set(headers::ACTOR, &self.actor);
+        headers.set(headers::COMMAND_HASH, self.command.hash.to_hex());
+        headers.set(headers::COMMAND_ID, self.command.id);
+        headers.set(headers::DATA_SCHEMA, kind.data_schema());
+        headers.set(headers::ID, self.id);
+        headers.set(headers::PARTITION_KEY, &key);
+        headers.set(headers::PSEQ, stamp.pseq);
+        headers.set(headers::SEQUENCE, self.sequence);
+        headers.set(headers::SOURCE, format_args!("/customer-segment/{}", self.tenant));
+        headers.set(headers::SPEC_VERSION, "1.0");
+        headers.set(headers::SUBJECT, self.event.segment_id());
+        headers.set(headers::TENANT, &self.tenant);
+        headers.set(headers::TIME, self.time);
+        headers.set(headers::TYPE, kind.as_str());
+        headers.set(headers::WRITER_ID, stamp.writer_id);
+        headers.set(headers::CONTENT_TYPE, "application/json");
         headers.set_some(headers::CORRELATION_ID, self.correlation_id.as_deref());
         headers.set_some(headers::CAUSATION_ID, self.causation_id.as_deref());
         headers.set_some(headers::TRACE_PARENT, self.trace_parent.as_deref());

@@ -52,6 +52,16 @@ impl PlainRoute {
     ) -> Self {
         Self { method, path, handler: Arc::new(handler) }
     }
+
+    /// Its method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
 }
 
 /// The handlers of a process.

@@ -4,7 +4,7 @@
 //! fits. The rule looks at nothing but the records before, in constant space, so all readers agree whatever a broker, a
 //! transaction or a clock did. It is part of the published contract: a change needs a new [`FOLD_VERSION`].
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -49,6 +49,14 @@ impl Chain {
         }
         add(value);
         Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl FromStr for Chain {
+    type Err = blake3::HexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes()))
     }
 }
 
@@ -125,7 +133,7 @@ pub struct Acceptance {
 }
 
 /// Why a record does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ignored {
     /// An announcement that does not name the one before it: late, repeated or overtaken.
     Overtaken,
@@ -135,6 +143,18 @@ pub enum Ignored {
     Duplicate,
     /// A number that skips one: the rest of a batch whose middle was lost.
     Gap,
+}
+
+impl Ignored {
+    /// The word in metrics and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overtaken => "overtaken",
+            Self::StaleWriter => "stale_writer",
+            Self::Duplicate => "duplicate",
+            Self::Gap => "gap",
+        }
+    }
 }
 
 /// What a record means to a reader.

@@ -1,9 +1,11 @@
 //! The log in Apache Kafka: one topic, one transaction a batch, `read_committed` readers.
 //!
-//! librdkafka blocks, so every client lives on a thread of its own: [`producer`] for writers, [`tail`] for readers, [`locks`]
-//! for the group that says who should write. What the topic must be like is in [`topics`], all client settings are in
-//! [`config`]. Reference data has a topic of its own ([`reference`]). Safety never rests on transactions; they keep what does not count from the eyes of other consumers.
+//! librdkafka blocks, so every client lives on a thread of its own: [`producer`] for writers, [`tail`] for readers, [`common`] for
+//! all readers of a process together, [`locks`] for the group that says who should write. What the topic must be like is in
+//! [`topics`], all client settings are in [`config`]. Reference data has a topic of its own ([`reference`]). Safety never rests on
+//! transactions; they keep what does not count from the eyes of other consumers.
 
+mod common;
 mod config;
 mod context;
 mod locks;
@@ -25,7 +27,9 @@ pub use producer::KafkaWriter;
 pub use reference::KafkaReference;
 pub use topics::ConnectError;
 
+use common::Common;
 use context::Context;
+use tail::Until;
 
 /// Calls in a row that did not come back, after which only a new process helps.
 const MOST_HANGS: u32 = 3;
@@ -41,6 +45,7 @@ struct Inner {
     config: KafkaConfig,
     /// For metadata and ends only. It never fetches, so that no question of it waits behind a long poll.
     looker: Arc<BaseConsumer<Context>>,
+    common: Common,
     hangs: watch::Sender<u32>,
 }
 
@@ -59,7 +64,8 @@ impl KafkaLog {
     /// command that puts it right. Less than three replicas are only warned of.
     pub async fn connect(config: KafkaConfig) -> Result<Self, ConnectError> {
         let looker = config.looker().map_err(|error| ConnectError::unreachable(&config, &error))?;
-        let log = Self(Arc::new(Inner { config, looker: Arc::new(looker), hangs: watch::Sender::new(0) }));
+        let (looker, common, hangs) = (Arc::new(looker), Common::default(), watch::Sender::new(0));
+        let log = Self(Arc::new(Inner { config, looker, common, hangs }));
         topics::check_events(&log.0.config, log.0.looker.clone()).await?;
         Ok(log)
     }
@@ -93,6 +99,14 @@ impl KafkaLog {
                 std::future::pending().await
             }
         }
+    }
+
+    /// Committed records from the given offsets on, up to what is there when it is read; then the stream ends.
+    pub fn scan(
+        &self,
+        from: Vec<(Partition, Offset)>,
+    ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+        tail::read(self.0.config.clone(), self.0.config.topic.clone(), from, Until::TheEnds, tail::record)
     }
 
     /// Waits for a thread to answer, but not forever.
@@ -149,7 +163,7 @@ impl EventLog for KafkaLog {
         &self,
         from: Vec<(Partition, Offset)>,
     ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
-        tail::read(self.0.config.clone(), self.0.config.topic.clone(), from, tail::record)
+        self.0.common.read(self.0.config.clone(), from)
     }
 
     async fn end(&self, partition: Partition) -> Result<Offset, LogError> {

@@ -1,12 +1,12 @@
 //! The log in one SQLite file: for one process on one machine, durable before it acknowledges.
 //!
 //! One thread owns the writing connection; whatever waits becomes one transaction and one fsync. Readers that keep up are
-//! served from memory ([`recent`]), the others read pages from the file. `sqlite3 events.db 'select * from record'` shows
-//! everything. The schema is in [`file`]; a change of it needs a new format number there.
+//! served from memory ([`recent`](super::recent)), the others read pages from the file. `sqlite3 events.db
+//! 'select * from record'` shows everything. The schema is in [`file`]; a change of it needs a new format number there.
 
 mod file;
 mod process_lock;
-mod recent;
+mod reader;
 mod reference;
 mod row;
 mod tail;
@@ -23,14 +23,14 @@ use futures::Stream;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, Record, WriterName};
+use super::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, Record, WriterName, recent::Recent};
 use crate::clock::SharedClock;
 
-pub use reference::LocalReference;
+pub use reader::{LocalReader, Pages};
+pub use reference::{LocalReference, ReferencePages};
 
 use file::LogFile;
 use process_lock::ProcessLock;
-use recent::Recent;
 use row::Row;
 use write::{Job, Right, WriteThread};
 
@@ -82,7 +82,7 @@ impl LocalLog {
         let mut lock = ProcessLock::acquire(&path)?;
         let file = LogFile::open(&path, partitions, clock.now(), lock.machine_went_down())?;
         lock.note_whole();
-        let recent = Recent::new(&file.ends, file.next);
+        let recent = Recent::new(&file.ends);
         let shared = Arc::new(Shared { path, id: file.id, partitions, recent });
         let (jobs, waiting) = mpsc::channel();
         let writing = WriteThread::new(file, lock, shared.clone(), clock);

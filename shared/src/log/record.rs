@@ -50,4 +50,9 @@ impl Record {
         let NewRecord { key, headers, value } = new;
         Self { partition, offset, appended_at, key, headers, value }
     }
+
+    /// The bytes of key, headers and value.
+    pub fn size(&self) -> usize {
+        self.key.as_ref().map_or(0, String::len) + self.headers.size() + self.value.len()
+    }
 }

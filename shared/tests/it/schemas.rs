@@ -1,8 +1,9 @@
 //! Rust types, published schemas and golden records say the same.
 //!
 //! After a change that is meant, `UPDATE_GOLDENS=1 cargo test -p shared --test it schemas` writes the golden records anew;
-//! a release copies `schemas/events` and `schemas/reference` to `schemas/released`.
+//! a release copies `events`, `reference`, `samples` and `reference-samples` to `released`.
 
+mod asyncapi;
 mod compatibility;
 mod reference;
 mod samples;
@@ -137,7 +138,7 @@ fn event_id(record: &NewRecord) -> uuid::Uuid {
 
 #[test]
 fn golden_records_are_valid_now_and_for_readers_of_the_last_release() {
-    for version in ["events", "released"] {
+    for version in ["events", "released/events"] {
         let schemas = schemas(version);
         for (name, golden) in goldens() {
             let id = golden.headers.get(headers::DATA_SCHEMA).expect("every record names its schema");
@@ -275,12 +276,44 @@ fn the_golden_records_show_every_member_that_the_schemas_name() {
     }
 }
 
+/// What was released: the schemas of the events and of the reference data.
+fn released() -> BTreeMap<String, Value> {
+    let mut released = schemas("released/events");
+    released.extend(schemas("released/reference"));
+    released
+}
+
 #[test]
 fn the_schemas_are_compatible_with_the_last_release() {
     let mut present = schemas("events");
     present.extend(schemas("reference"));
-    let found = compatibility::differences(&schemas("released"), &present);
-    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(compatibility::differences(&released(), &present), Vec::<String>::new());
+}
+
+#[test]
+fn no_member_of_a_released_schema_can_be_removed_renamed_or_required_unnoticed() {
+    let released = released();
+    let changed = compatibility::incompatible_variants(&released);
+    assert!(changed.len() > 150, "only {} changes were tried", changed.len());
+    for (change, present) in changed {
+        assert_ne!(compatibility::differences(&released, &present), Vec::<String>::new(), "{change}");
+    }
+}
+
+#[test]
+fn released_golden_records_are_kept_as_they_were() {
+    let mut kept = 0;
+    for samples in ["samples", "reference-samples"] {
+        for kind in fs::read_dir(folder("released").join(samples)).expect("the folder is there") {
+            for file in fs::read_dir(kind.expect("an entry").path()).expect("a folder") {
+                let was = file.expect("an entry").path();
+                let is = folder("").join(was.strip_prefix(folder("released")).expect("it lies there"));
+                assert_eq!(fs::read(&is).ok(), fs::read(&was).ok(), "{}", is.display());
+                kept += 1;
+            }
+        }
+    }
+    assert!(kept > 20, "only {kept} records were released");
 }
 
 #[test]

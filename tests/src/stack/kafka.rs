@@ -56,13 +56,21 @@ impl Topics {
         start(name, command, &data).await
     }
 
+    /// The arguments that name them, for every program.
+    pub fn arguments(&self) -> [String; 5] {
+        [
+            format!("--kafka-topic={}", self.events),
+            format!("--kafka-reference-topic={}", self.reference),
+            format!("--kafka-lock-topic={}", self.locks),
+            format!("--kafka-environment={}", self.environment),
+            format!("--kafka-partitions={PARTITIONS}"),
+        ]
+    }
+
     fn service(&self, program: &str, data: &Path) -> Command {
         let mut command = Command::new(binary(program));
         command.arg("--jwks-file").arg(tokens::write_key_set(data));
-        command.args(["--kafka-brokers", &self.brokers, "--kafka-topic", &self.events]);
-        command.args(["--kafka-reference-topic", &self.reference]);
-        command.args(["--kafka-lock-topic", &self.locks, "--kafka-environment", &self.environment]);
-        command.args(["--kafka-partitions", &PARTITIONS.to_string()]);
+        command.args(["--kafka-brokers", &self.brokers]).args(self.arguments());
         // What a shell around us has set for a service must not reach this one.
         for variable in ["JWKS_URL", "DEV_ISSUER", "LISTEN", "INSTANCE"] {
             command.env_remove(variable);

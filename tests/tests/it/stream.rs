@@ -2,46 +2,16 @@
 //!
 //! Runs where there is a Kafka anyway: with `STACK=kafka` and `STACK=up-kafka`.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use e2e::{
-    Shop,
+    Shop, python,
     samples::{golden, golden_without_id, named},
     stack::{Kind, Topics},
 };
 use serde_json::{Value, json};
 
 const PREFIX: &str = "customer-segment.";
-
-fn folder_of_consumers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("consumers")
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
-    out.into_owned()
-}
-
-/// A Python with the packages of `requirements.txt`, made once and kept with the build.
-fn python() -> PathBuf {
-    let requirements = folder_of_consumers().join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).expect("the requirements are there");
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("consumers-venv");
-    let (python, installed) = (venv.join("bin/python"), venv.join("installed.txt"));
-    if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
-        return python;
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements));
-    std::fs::write(installed, wanted).expect("the venv can be written");
-    python
-}
 
 /// One write of each kind, and some that write nothing. Gives the number of facts of each type.
 async fn write_every_kind(shop: &Shop) -> BTreeMap<String, usize> {
@@ -81,10 +51,10 @@ async fn a_stranger_understands_every_record() {
     // Ended in order, so that its last words are in the log too.
     drop(service);
 
-    let mut reader = Command::new(python());
-    reader.arg(folder_of_consumers().join("read_events.py"));
-    reader.args(["--brokers", &topics.brokers, "--topic", &topics.events]);
-    let lines = run(&mut reader);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("consumers");
+    let mut reader = Command::new(python::with(&folder.join("requirements.txt")));
+    reader.arg(folder.join("read_events.py")).args(["--brokers", &topics.brokers, "--topic", &topics.events]);
+    let lines = python::output_of(&mut reader);
 
     let mut types = BTreeMap::<String, usize>::new();
     for line in lines.lines() {

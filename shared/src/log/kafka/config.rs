@@ -90,9 +90,11 @@ impl KafkaConfig {
         self.with_options(config).create_with_context(Context)
     }
 
-    pub(super) fn tail(&self) -> KafkaResult<BaseConsumer<Context>> {
+    /// `tells_ends`: whether it says when it is at the end of a partition.
+    pub(super) fn tail(&self, tells_ends: bool) -> KafkaResult<BaseConsumer<Context>> {
         let mut config = self.client("tail");
         config
+            .set("enable.partition.eof", tells_ends.to_string())
             // librdkafka wants a name, but the partitions are assigned by hand and no offset is ever committed.
             .set("group.id", format!("{}.segments.tail", self.environment))
             .set("enable.auto.commit", "false")

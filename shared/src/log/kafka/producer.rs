@@ -120,7 +120,7 @@ fn send(
     record: &NewRecord,
 ) -> KafkaResult<DeliveryFuture> {
     let NewRecord { key, headers, value } = record;
-    let mut owned = OwnedHeaders::new_with_capacity(headers.iter().count());
+    let mut owned = OwnedHeaders::new_with_capacity(headers.iter().len());
     for (key, value) in headers.iter() {
         owned = owned.insert(Header { key, value: Some(value) });
     }

@@ -10,7 +10,14 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
 };
 
-use super::{ConnectError, config::KafkaConfig, context::Context, end_of, tail, topics};
+use super::{
+    ConnectError,
+    config::KafkaConfig,
+    context::Context,
+    end_of,
+    tail::{self, Until},
+    topics,
+};
 use crate::{
     log::{LogError, Offset, Partition, partition::partition_of_text},
     reference::{Change, InDoubt, Record, ReferenceLog},
@@ -50,6 +57,13 @@ impl KafkaReference {
         let producer = config.reference_producer().map_err(|error| ConnectError::unreachable(&config, &error))?;
         Ok(Self(Arc::new(Inner { config, partitions, looker, producer })))
     }
+
+    /// Everything that is there when it is read; then the stream ends.
+    pub fn scan(&self) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
+        let Inner { config, partitions, .. } = &*self.0;
+        let from = (0..*partitions).map(|number| (Partition::new(number), 0)).collect();
+        tail::read(config.clone(), config.reference_topic.clone(), from, Until::TheEnds, record)
+    }
 }
 
 impl ReferenceLog for KafkaReference {
@@ -83,7 +97,7 @@ impl ReferenceLog for KafkaReference {
         from: Vec<(Partition, Offset)>,
     ) -> impl Stream<Item = Result<Record, LogError>> + Send + Unpin + 'static {
         let Inner { config, .. } = &*self.0;
-        tail::read(config.clone(), config.reference_topic.clone(), from, record)
+        tail::read(config.clone(), config.reference_topic.clone(), from, Until::Forever, record)
     }
 
     async fn end(&self, partition: Partition) -> Result<Offset, LogError> {

@@ -1,8 +1,8 @@
 //! Reading: a consumer on its own thread, its partitions assigned by hand, into a bounded channel.
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rdkafka::{
     TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -29,63 +29,85 @@ const POLL: Duration = Duration::from_millis(100);
 const HEAP: usize = 256;
 const HEAPS_WAITING: usize = 4;
 
-/// Records in order, and then an error if that is why there are no more.
-type Heap<T> = Vec<Result<T, LogError>>;
-
 /// What is made of a message.
 type Make<T> = fn(&BorrowedMessage<'_>) -> Result<T, LogError>;
+
+/// When a reader has read enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Never: it waits for what comes.
+    Forever,
+    /// When it has been at the end of each partition once. Markers of transactions make that end impossible to tell from the
+    /// offsets of records alone; librdkafka knows it.
+    TheEnds,
+}
 
 /// Reads a topic from these offsets on.
 pub(super) fn read<T: Send + 'static>(
     config: KafkaConfig,
     topic: String,
     from: Vec<(Partition, Offset)>,
+    until: Until,
     make: Make<T>,
 ) -> impl Stream<Item = Result<T, LogError>> + Send + Unpin + 'static {
     let (send, mut receive) = mpsc::channel(HEAPS_WAITING);
     let on_thread = send.clone();
     let work = move || {
-        if let Err(error) = run(&config, &topic, &from, make, &on_thread) {
+        let read = each_heap(&config, &topic, &from, until, make, |heap| match heap.is_empty() {
+            true => !on_thread.is_closed(),
+            false => on_thread.blocking_send(Ok(heap)).is_ok(),
+        });
+        if let Err(error) = read {
             // Nobody may be there any more.
-            drop(on_thread.blocking_send(vec![Err(error)]));
+            drop(on_thread.blocking_send(Err(error)));
         }
     };
     if let Err(error) = thread::Builder::new().name("kafka-tail".to_owned()).spawn(work) {
         let error = LogError::Unavailable(format!("no thread for a consumer: {error}"));
-        send.try_send(vec![Err(error)]).expect("the channel is new and has room");
+        send.try_send(Err(error)).expect("the channel is new and has room");
     }
-    stream::poll_fn(move |context| receive.poll_recv(context)).map(stream::iter).flatten()
+    let heaps = stream::poll_fn(move |context| receive.poll_recv(context));
+    heaps.map_ok(|heap| stream::iter(heap).map(Ok)).try_flatten()
 }
 
-/// Until the reader is gone or an error comes.
-fn run<T>(
+/// Reads on this thread until it has read enough, `take` wants no more, or an error comes. `take` is asked at least every 100 ms,
+/// if need be with an empty heap.
+pub(super) fn each_heap<T>(
     config: &KafkaConfig,
     topic: &str,
     from: &[(Partition, Offset)],
+    until: Until,
     make: Make<T>,
-    reader: &mpsc::Sender<Heap<T>>,
+    mut take: impl FnMut(Vec<T>) -> bool,
 ) -> Result<(), LogError> {
-    let consumer = assigned(config, topic, from).map_err(|error| LogError::Unavailable(error.to_string()))?;
-    while !reader.is_closed() {
+    let consumer = assigned(config, topic, from, until).map_err(|error| LogError::Unavailable(error.to_string()))?;
+    let mut ended = BTreeSet::new();
+    while until == Until::Forever || ended.len() < from.len() {
         let mut heap = Vec::new();
-        let ended = gather(&consumer, make, &mut heap);
-        if !heap.is_empty() && reader.blocking_send(heap).is_err() {
-            break;
+        let gathered = gather(&consumer, make, &mut heap, &mut ended);
+        if !take(heap) {
+            return Ok(());
         }
-        ended?;
+        gathered?;
     }
     Ok(())
 }
 
 /// Waits for a message, and takes what else is there: the reader is woken once for all of it.
-fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>) -> Result<(), LogError> {
+fn gather<T>(
+    consumer: &BaseConsumer<Context>,
+    make: Make<T>,
+    heap: &mut Vec<T>,
+    ended: &mut BTreeSet<i32>,
+) -> Result<(), LogError> {
     let mut patience = POLL;
     while heap.len() < HEAP
         && let Some(polled) = consumer.poll(patience)
     {
         patience = Duration::ZERO;
         match polled {
-            Ok(message) => heap.push(Ok(make(&message)?)),
+            Ok(message) => heap.push(make(&message)?),
+            Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
             Err(error) if passes(&error) => tracing::debug!(%error, "the tail waits"),
             Err(error) => return Err(failed(&error)),
         }
@@ -93,8 +115,13 @@ fn gather<T>(consumer: &BaseConsumer<Context>, make: Make<T>, heap: &mut Heap<T>
     Ok(())
 }
 
-fn assigned(config: &KafkaConfig, topic: &str, from: &[(Partition, Offset)]) -> KafkaResult<BaseConsumer<Context>> {
-    let consumer = config.tail()?;
+fn assigned(
+    config: &KafkaConfig,
+    topic: &str,
+    from: &[(Partition, Offset)],
+    until: Until,
+) -> KafkaResult<BaseConsumer<Context>> {
+    let consumer = config.tail(until == Until::TheEnds)?;
     let mut places = TopicPartitionList::with_capacity(from.len());
     for (partition, next) in from {
         places.add_partition_offset(topic, i32::from(partition.number()), config::offset(*next))?;
@@ -146,15 +173,15 @@ pub(super) fn partition(message: &BorrowedMessage<'_>) -> Result<Partition, LogE
 /// A record of the events. Text that is not UTF-8 was not written by us, so the acceptance rule will not count its record: any
 /// reading of it does.
 pub(super) fn record(message: &BorrowedMessage<'_>) -> Result<Record, LogError> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = String::from_utf8_lossy;
     let headers = message.headers().map_or_else(Headers::default, |headers| {
-        headers.iter().map(|header| (header.key, header.value.map(text).unwrap_or_default())).collect()
+        headers.iter().map(|header| (header.key, text(header.value.unwrap_or_default()))).collect()
     });
     Ok(Record {
         partition: partition(message)?,
         offset: message.offset(),
         appended_at: Timestamp::from_unix_millis(message.timestamp().to_millis().unwrap_or_default()),
-        key: message.key().map(text),
+        key: message.key().map(|key| text(key).into_owned()),
         headers,
         value: message.payload().unwrap_or_default().to_vec(),
     })

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::Path,
+    str::FromStr,
     time::Duration,
 };
 
@@ -150,7 +151,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Must run before SQLite has the file open: closing a second handle of a file gives up the process's locks on it.
-fn check_magic(path: &Path) -> Result<(), LogError> {
+pub(super) fn check_magic(path: &Path) -> Result<(), LogError> {
     let mut start = Vec::new();
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -187,18 +188,28 @@ fn check_identity(connection: &Connection) -> Result<(), LogError> {
 }
 
 fn check_meta(connection: &Connection, partitions: u16) -> Result<Uuid, LogError> {
-    let read = |name: &str| -> Result<String, LogError> {
-        connection
-            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
-            .optional()
-            .map_err(|error| row::unreadable(&error))?
-            .ok_or_else(|| LogError::Damaged(format!("meta lacks {name}")))
-    };
-    let found = read("partitions")?;
-    if found != partitions.to_string() {
+    let found = meta::<u16>(connection, "partitions")?;
+    if found != partitions {
         return Err(LogError::Damaged(format!("it has {found} partitions, {partitions} are configured")));
     }
-    read("log_id")?.parse().map_err(|_| LogError::Damaged("meta has no usable log_id".to_owned()))
+    meta(connection, "log_id")
+}
+
+/// How many partitions a file has that somebody else may have open; nothing is changed in it.
+///
+/// # Errors
+/// `Unavailable` if it is not there or cannot be read for now, `Damaged` if it is not a log.
+pub(super) fn partitions_of(connection: &Connection) -> Result<u16, LogError> {
+    check_identity(connection)?;
+    meta(connection, "partitions")
+}
+
+fn meta<T: FromStr>(connection: &Connection, name: &str) -> Result<T, LogError> {
+    let text: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+        .optional()
+        .map_err(|error| row::unreadable(&error))?;
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| LogError::Damaged(format!("meta has no usable {name}")))
 }
 
 /// Moves everything into the file itself, whose length then tells whether its end was cut off. This also syncs what a

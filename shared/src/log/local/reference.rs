@@ -124,6 +124,42 @@ impl ReferenceLog for LocalReference {
     }
 }
 
+/// Everything that a file of reference data holds when it is read, page by page; another process may have the file open, and
+/// nothing is changed in it. Blocks.
+#[derive(Debug)]
+pub struct ReferencePages {
+    reader: Connection,
+    next: Offset,
+}
+
+impl ReferencePages {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// `Unavailable` if it is not there or cannot be used for now; `Damaged` if it is not such a file.
+    pub fn open(path: &Path) -> Result<Self, LogError> {
+        let reader = file::open_for_reading(path)?;
+        match check_is_new(&reader).map_err(|error| file::within(path, error))? {
+            false => Ok(Self { reader, next: 0 }),
+            true => Err(LogError::Damaged(format!("{} holds nothing at all", path.display()))),
+        }
+    }
+}
+
+impl Iterator for ReferencePages {
+    type Item = Result<Vec<Record>, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match page(&self.reader, self.next) {
+            Ok(page) => {
+                self.next = page.back()?.offset + 1;
+                Some(Ok(page.into()))
+            }
+            Err(error) => Some(Err(unreadable(&error))),
+        }
+    }
+}
+
 struct Tail {
     path: PathBuf,
     changed: watch::Receiver<Offset>,

@@ -1,11 +1,11 @@
 //! A record as a row: `position, partition, appended_at, key, headers, value`. Headers are a JSON object, so that people and
 //! SQL can read them; the value is text, or a blob if it is not UTF-8.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use rusqlite::{Statement, params, types::ValueRef};
 use serde::{
-    Deserializer, Serializer,
+    Deserialize, Deserializer, Serializer,
     de::{MapAccess, Visitor},
 };
 
@@ -68,9 +68,9 @@ pub(super) fn record(row: &rusqlite::Row<'_>) -> Result<Record, LogError> {
     let damaged = |what: &str| LogError::Damaged(format!("record {offset} cannot be read: {what}"));
     let column = |index| row.get_ref(index).map_err(|error| damaged(&error.to_string()));
     let key = column(3)?.as_str_or_null().map_err(|error| damaged(&error.to_string()))?.map(str::to_owned);
-    let headers = column(4)?.as_str().map_err(|error| damaged(&error.to_string()))?;
-    let headers = serde_json::Deserializer::from_str(headers)
-        .deserialize_map(HeadersVisitor)
+    let json = column(4)?.as_str().map_err(|error| damaged(&error.to_string()))?;
+    let headers = serde_json::Deserializer::from_str(json)
+        .deserialize_map(HeadersVisitor { bytes: json.len() })
         .map_err(|error| damaged(&error.to_string()))?;
     let value = column(5)?.as_bytes().map_err(|error| damaged(&error.to_string()))?.to_vec();
     let appended_at = column(2)?.as_i64().map_err(|error| damaged(&error.to_string()))?;
@@ -87,20 +87,28 @@ pub(super) fn unreadable(error: &rusqlite::Error) -> LogError {
     }
 }
 
-struct HeadersVisitor;
+struct HeadersVisitor {
+    /// How long they are as JSON.
+    bytes: usize,
+}
 
 impl<'de> Visitor<'de> for HeadersVisitor {
     type Value = Headers;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of strings")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-        let mut headers = Headers::default();
-        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, String>()? {
+        let mut headers = Headers::with_capacity(self.bytes);
+        while let Some((Text(name), Text(value))) = map.next_entry()? {
             headers.set(&name, value);
         }
         Ok(headers)
     }
 }
+
+/// A string of the JSON, where it lies if it can be read there.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -6,8 +6,8 @@ use futures::{Stream, StreamExt, stream};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
-use super::{Shared, file, recent::Found, row};
-use crate::log::{LogError, Offset, Partition, Record};
+use super::{Shared, file, row};
+use crate::log::{LogError, Offset, Partition, Record, recent::Found};
 
 /// Records and bytes of a page, about; a read transaction lasts no longer than a page.
 const PAGE_RECORDS: usize = 512;
@@ -124,7 +124,7 @@ impl Scan {
     }
 
     fn send_all(&self, pages: &mpsc::Sender<Result<Page, LogError>>) -> Result<(), LogError> {
-        let end = self.shared.recent.next();
+        let end = self.shared.recent.greatest_end();
         let mut next = self.positions.iter().map(|(_, next)| *next).min().unwrap_or(end);
         let connection = file::open_for_reading(&self.shared.path)?;
         while next < end {

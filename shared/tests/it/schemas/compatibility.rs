@@ -79,6 +79,59 @@ pub fn properties(schema: &Value) -> Vec<String> {
     found
 }
 
+/// Copies of the schemas, each with one member removed, renamed, or required that was not, at any depth.
+pub fn incompatible_variants(schemas: &BTreeMap<String, Value>) -> Vec<(String, BTreeMap<String, Value>)> {
+    let mut found = Vec::new();
+    for (id, schema) in schemas {
+        let mut places = Vec::new();
+        places_of_members(schema, "", &mut places);
+        for (place, name) in places {
+            for change in ["removed", "renamed", "required"] {
+                let mut changed = schema.clone();
+                let holder = changed.pointer_mut(&place).expect("the place is there");
+                if change_member(holder, &name, change) {
+                    let mut all = schemas.clone();
+                    all.insert(id.clone(), changed);
+                    found.push((format!("{id}{place}: {name} {change}"), all));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Where `properties` lie, as JSON Pointers to what holds them, with the name of each member.
+fn places_of_members(schema: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
+    let Value::Object(keywords) = schema else { return };
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        found.push((pointer.to_owned(), name.clone()));
+        places_of_members(property, &format!("{pointer}/properties/{name}"), found);
+    }
+    for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+        places_of_members(definition, &format!("{pointer}/$defs/{name}"), found);
+    }
+    for keyword in ["items", "additionalProperties"].into_iter().filter(|keyword| keywords.contains_key(*keyword)) {
+        places_of_members(&schema[keyword], &format!("{pointer}/{keyword}"), found);
+    }
+}
+
+/// Whether the change is one: what is required already cannot become so.
+fn change_member(holder: &mut Value, name: &str, change: &str) -> bool {
+    if change == "required" {
+        let mut required = holder["required"].as_array().cloned().unwrap_or_default();
+        let is_new = !required.contains(&json!(name));
+        required.push(json!(name));
+        holder["required"] = Value::Array(required);
+        return is_new;
+    }
+    let members = holder["properties"].as_object_mut().expect("members");
+    let member = members.remove(name).expect("the member is there");
+    if change == "renamed" {
+        members.insert(format!("{name}Anew"), member);
+    }
+    true
+}
+
 fn published() -> Value {
     json!({
         "$id": "urn:a", "description": "A thing.", "type": "object", "required": ["id", "kind"],

@@ -13,21 +13,23 @@ const MAX_RECORDS: usize = 4096;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a reader gets.
+#[derive(Debug)]
 pub(super) enum Found {
     /// These are the next, up to all there is.
     Records(Vec<Arc<Record>>),
-    /// Some of what it wants is only in the file.
+    /// Some of what it wants is not here any more, or never was.
     Behind,
     /// It has everything, and nothing will come any more.
     Closed,
 }
 
+/// See the module.
 pub(super) struct Recent {
     rings: Mutex<Rings>,
     /// The end of each partition.
     ends: Vec<watch::Sender<Offset>>,
-    /// The next position of the whole log.
-    next: watch::Sender<Offset>,
+    /// The greatest of them.
+    greatest: watch::Sender<Offset>,
 }
 
 struct Rings {
@@ -44,18 +46,19 @@ struct Ring {
 }
 
 impl Recent {
-    pub fn new(ends: &[Offset], next: Offset) -> Self {
-        let ring = |_| Ring { floor: next, ..Ring::default() };
+    /// Nothing yet, of partitions that end so.
+    pub fn new(ends: &[Offset]) -> Self {
+        let ring = |end: &Offset| Ring { floor: *end, ..Ring::default() };
         Self {
             rings: Mutex::new(Rings { of: ends.iter().map(ring).collect(), closed: false }),
             ends: ends.iter().map(|end| watch::Sender::new(*end)).collect(),
-            next: watch::Sender::new(next),
+            greatest: watch::Sender::new(ends.iter().copied().max().unwrap_or_default()),
         }
     }
 
-    /// Adds what was committed, in order of position, and wakes whoever waits for it.
+    /// Adds what was committed, in the order of each partition, and wakes whoever waits for it.
     pub fn publish(&self, committed: Vec<Record>) {
-        let Some(next) = committed.last().map(|record| record.offset + 1) else { return };
+        let Some(greatest) = committed.iter().map(|record| record.offset + 1).max() else { return };
         let mut touched: Vec<Option<Offset>> = vec![None; self.ends.len()];
         let mut rings = self.rings();
         for record in committed {
@@ -68,13 +71,13 @@ impl Recent {
                 end.send_replace(touched);
             }
         }
-        self.next.send_replace(next);
+        self.greatest.send_modify(|held| *held = greatest.max(*held));
     }
 
     /// Wakes all readers for the last time.
     pub fn close(&self) {
         self.rings().closed = true;
-        for end in self.ends.iter().chain([&self.next]) {
+        for end in self.ends.iter().chain([&self.greatest]) {
             end.send_modify(|_| {});
         }
     }
@@ -84,16 +87,31 @@ impl Recent {
         self.ends.get(partition.index()).map(|end| *end.borrow())
     }
 
-    /// The next position of the whole log.
-    pub fn next(&self) -> Offset {
-        *self.next.borrow()
+    /// The greatest end: where all partitions share one numbering, the next position.
+    pub fn greatest_end(&self) -> Offset {
+        *self.greatest.borrow()
+    }
+
+    /// Whether a reader that has come so far misses nothing if it goes on here, and waits for nothing that it has already.
+    pub fn covers(&self, positions: &[(Partition, Offset)]) -> bool {
+        let rings = self.rings();
+        !rings.closed
+            && positions.iter().all(|(partition, next)| {
+                let floor = rings.of.get(partition.index()).map(|ring| ring.floor);
+                floor.is_some_and(|floor| floor <= *next) && self.end(*partition).is_some_and(|end| *next <= end)
+            })
+    }
+
+    /// Whether nothing will come any more.
+    pub fn is_closed(&self) -> bool {
+        self.rings().closed
     }
 
     /// Changes when one of these partitions does, and sometimes when another one does.
     pub fn changes(&self, positions: &[(Partition, Offset)]) -> watch::Receiver<Offset> {
         match positions {
             [(partition, _)] if partition.index() < self.ends.len() => self.ends[partition.index()].subscribe(),
-            _ => self.next.subscribe(),
+            _ => self.greatest.subscribe(),
         }
     }
 

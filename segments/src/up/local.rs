@@ -1,0 +1,13 @@
+//! Where an embedded log lies in a data folder.
+
+use std::path::{Path, PathBuf};
+
+/// The file of the events in [`folder`].
+pub const LOG: &str = "log.sqlite";
+/// The file of the reference data in [`folder`].
+pub const REFERENCE: &str = "reference.sqlite";
+
+/// The folder of the embedded log, and of everything that was made from it.
+pub fn folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("local")
+}
