@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     contract::Site,
-    records::{P0, P1, P2, PARTITIONS, everything, name, record, take, texts},
+    records::{P0, P1, P2, PARTITIONS, everything, from_the_start, name, record, take, texts},
 };
 
 struct Transactions(KafkaConfig);
@@ -253,4 +253,37 @@ async fn the_lock_group_shares_partitions_out_and_waits_for_their_release() {
     let rest = assigned(&mut second).await;
     assert_eq!(rest.len(), 2, "who leaves leaves at once");
     assert!(!rest.contains(&partitions[0]));
+}
+
+/// More than is kept in memory of a partition.
+const MANY: usize = 5_000;
+
+#[tokio::test]
+async fn readers_that_share_a_consumer_miss_nothing_when_one_of_them_falls_behind() {
+    let Some(config) = config().await else { return };
+    let log = connect(config.clone()).await;
+    let mut writer = log.open_writer(&writer(&config, "w")).await.expect("a writer");
+    let (mut quick, mut slow) = (log.tail(from_the_start()), log.tail(from_the_start()));
+    let (first, last) = (vec![(P0, record("first")), (P1, record("first"))], vec![(P0, record("last"))]);
+    log.append(&mut writer, first).await.expect("an append");
+    for tail in [&mut quick, &mut slow] {
+        take(tail, 2).await;
+        // At the end of the log they begin to share.
+        timeout(Duration::from_millis(200), tail.next()).await.expect_err("there is nothing yet");
+    }
+
+    let expected: Vec<_> = (0..MANY).map(|number| number.to_string()).collect();
+    for chunk in expected.chunks(1_000) {
+        let batch = chunk.iter().map(|text| (P0, record(text))).collect();
+        log.append(&mut writer, batch).await.expect("an append");
+        assert_eq!(texts(&take(&mut quick, chunk.len()).await), chunk);
+    }
+    assert_eq!(texts(&take(&mut slow, MANY).await), expected);
+
+    let mut late = log.tail(vec![(P0, 0)]);
+    log.append(&mut writer, last).await.expect("an append");
+    for tail in [&mut quick, &mut slow] {
+        assert_eq!(texts(&take(tail, 1).await), ["last"]);
+    }
+    assert_eq!(texts(&take(&mut late, MANY + 2).await).last().map(String::as_str), Some("last"));
 }
