@@ -211,6 +211,11 @@ fn customer(legal_entity_id: Option<&str>) -> Customer {
 #[tokio::test]
 async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
     let tables = Tables::filled().await;
+    reads_of_customers(&tables).await;
+    reads_of_what_is_theirs(&tables).await;
+}
+
+async fn reads_of_customers(tables: &Tables) {
     let tenant = &tables.tenant;
     let segment_id = SegmentId::parse("s7").expect("an id");
     let lists = tables.read_by_indexes("lists of customers, and single ones", async |reader| {
@@ -242,7 +247,11 @@ async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
         }
     });
     lists.await;
+}
 
+async fn reads_of_what_is_theirs(tables: &Tables) {
+    let tenant = &tables.tenant;
+    let segment_id = SegmentId::parse("s7").expect("an id");
     let own = tables.read_by_indexes("what a customer sees", async |reader| {
         let item = ItemRef { kind: ItemType::Product, id: ItemId::parse("i7").expect("an id") };
         for (legal_entity_id, which) in [(None, Which::Any), (None, Which::Active), (Some("le1"), Which::Active)] {
