@@ -1,7 +1,7 @@
 //! The views: where they are, how they are made, and one module for each question that is asked of them.
 //!
 //! Tables lie in the schema `v1`, reached by `search_path`; another version of the views would be another schema beside it.
-//! Whoever asks goes through a [`Reader`], which reads for one tenant; [`opening`] has the other way in, the projector's.
+//! Whoever asks goes through a [`Reader`], which reads for one tenant. The projector is the owner ([`Access`]).
 //!
 //! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration, with a policy and a
 //! grant as in `0004_wall.sql` if it has a tenant.
