@@ -1,4 +1,4 @@
-//! The newest records of each partition, in memory: readers that keep up never touch the file. Also wakes them.
+//! The newest records of each partition, in memory: readers that keep up never touch the file or the broker. Also wakes them.
 
 use std::{
     collections::VecDeque,

@@ -268,8 +268,8 @@ async fn readers_that_share_a_consumer_miss_nothing_when_one_of_them_falls_behin
     log.append(&mut writer, first).await.expect("an append");
     for tail in [&mut quick, &mut slow] {
         take(tail, 2).await;
-        // At the end of the log they begin to share.
-        timeout(Duration::from_millis(200), tail.next()).await.expect_err("there is nothing yet");
+        // Who has nothing to read for a second begins to share.
+        timeout(Duration::from_secs(2), tail.next()).await.expect_err("there is nothing yet");
     }
 
     let expected: Vec<_> = (0..MANY).map(|number| number.to_string()).collect();

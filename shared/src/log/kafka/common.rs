@@ -176,10 +176,11 @@ impl Reader {
         }
         let reads_all = self.positions.len() == usize::from(self.config.partitions);
         let is_near_the_end = *quiet || self.newest.is_some_and(is_late);
-        if reads_all && is_near_the_end && started.is_none() {
+        let has_started = started.as_ref().is_some_and(|shared| !shared.recent.is_closed());
+        if reads_all && is_near_the_end && !has_started {
             *started = self.common.start(&self.config, &self.positions);
-            return Ok(None);
         }
+        // Whatever came of that, the own consumer goes on until the next look: this waits, and never turns round at once.
         let next = timeout(QUIET, records.next()).await;
         *quiet = next.is_err();
         next.map_or(Ok(None), |next| next.ok_or_else(ended)?.map(Some))
