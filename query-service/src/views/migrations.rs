@@ -8,11 +8,12 @@ use sqlx::{
 };
 
 /// Version, what it is about, and the statements.
-const ALL: [(i64, &str, &str); 4] = [
+const ALL: [(i64, &str, &str); 5] = [
     (1, "views", include_str!("../../migrations/0001_views.sql")),
     (2, "customers", include_str!("../../migrations/0002_customers.sql")),
     (3, "reference", include_str!("../../migrations/0003_reference.sql")),
     (4, "wall", include_str!("../../migrations/0004_wall.sql")),
+    (5, "history", include_str!("../../migrations/0005_history.sql")),
 ];
 
 /// Brings the tables to which the connection's `search_path` leads up to date.
