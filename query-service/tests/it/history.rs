@@ -204,7 +204,13 @@ async fn the_past_is_for_who_manages_and_for_nobody_else() {
     api.story.join("acme", "g1", &["c1"], None).await;
     api.catch_up().await;
     let [reader, own] = [api.token(READ, None), api.token(OWN, Some("c1"))];
-    let past = ["/history", "/diff?from=1&to=2", "?version=1", "?asOf=2100-01-01T00:00:00Z", "/items?asOf=2100-01-01T00:00:00Z"];
+    let past = [
+        "/history",
+        "/diff?from=1&to=2",
+        "?version=1",
+        "?asOf=2100-01-01T00:00:00Z",
+        "/items?asOf=2100-01-01T00:00:00Z",
+    ];
     for rest in past.into_iter().chain(["/customers?asOf=2100-01-01T00:00:00Z", "?version=nonsense"]) {
         for token in [&reader, &own] {
             let answer = api.request_by(token, Method::GET, "acme", &format!("/g1{rest}")).answer().await;

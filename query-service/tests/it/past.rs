@@ -138,9 +138,7 @@ fn document(answer: Answer) -> Option<Value> {
 
 async fn check(api: &Api, tenant: &str, id: &str, past: &Past) {
     let token = api.token(&format!("{MANAGE} tenant={tenant}"), None);
-    let ask = async |rest: &str| {
-        api.request_by(&token, Method::GET, tenant, &format!("/{id}{rest}")).answer().await
-    };
+    let ask = async |rest: &str| api.request_by(&token, Method::GET, tenant, &format!("/{id}{rest}")).answer().await;
     for time in past.times() {
         let Moment { document: expected, items, customers } = past.at(time);
         let what = format!("{tenant}/{id} at {time}");
@@ -156,7 +154,8 @@ async fn check(api: &Api, tenant: &str, id: &str, past: &Past) {
     let entries = ask("/history?pageSize=2000").await.body;
     let entry = |entry: &Value| (entry["type"].clone(), entry["time"].clone(), entry.get("document").cloned());
     let found: Vec<_> = entries.as_array().expect("an array").iter().rev().map(entry).collect();
-    let entry = |(kind, time, document): &(&str, Timestamp, Option<Value>)| (json!(kind), json!(time), document.clone());
+    let entry =
+        |(kind, time, document): &(&str, Timestamp, Option<Value>)| (json!(kind), json!(time), document.clone());
     assert_eq!(found, past.entries.iter().map(entry).collect::<Vec<_>>(), "{tenant}/{id}");
 }
 

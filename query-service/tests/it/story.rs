@@ -9,7 +9,8 @@ use shared::{
     document::{AssignmentType, Metadata, Mixins, Segment},
     events::{
         Actor, AssignmentCounts, CommandStamp, CustomerAssigned, CustomerUnassigned, Envelope, Event, ItemAssigned,
-        ItemUnassigned, PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
+        ItemUnassigned, PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp,
+        WriterStarted,
     },
     ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, SegmentKey, Tenant},
     log::{
@@ -53,7 +54,8 @@ impl Story {
         let writer = log.open_writer(&WriterName("story".to_owned())).await.expect("the log answers");
         let partitions = log.partitions();
         let parts = (0..partitions).map(|number| Acceptance::new(Partition::new(number), partitions)).collect();
-        let mut story = Self { log: log.clone(), writer, parts, now: BEGINNING, known: BTreeMap::new(), told: Vec::new() };
+        let mut story =
+            Self { log: log.clone(), writer, parts, now: BEGINNING, known: BTreeMap::new(), told: Vec::new() };
         story.announce().await;
         story
     }

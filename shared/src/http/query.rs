@@ -88,7 +88,8 @@ impl Query {
     pub fn get_instant(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.get(name)? else { return Ok(None) };
         let instant = text.parse().map_err(|_| {
-            let message = "the value must be an RFC 3339 date-time, such as 2026-11-24T08:00:00Z; a + in it is sent as %2B";
+            let message =
+                "the value must be an RFC 3339 date-time, such as 2026-11-24T08:00:00Z; a + in it is sent as %2B";
             ApiError::invalid_parameter(name, "syntax", message)
         })?;
         Ok(Some(instant))
@@ -137,7 +138,11 @@ mod tests {
             ("t=", None),
         ] {
             let instant = Query::parse(query).expect("good").get_instant("t").ok();
-            assert_eq!(instant.map(|found| found.map(|instant| instant.to_string())), expected.map(|found| found.map(str::to_owned)), "{query}");
+            assert_eq!(
+                instant.map(|found| found.map(|instant| instant.to_string())),
+                expected.map(|found| found.map(str::to_owned)),
+                "{query}"
+            );
         }
     }
 

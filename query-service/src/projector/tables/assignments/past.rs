@@ -38,8 +38,7 @@ pub struct Past {
 impl Past {
     pub(super) fn of(table: &str, [first, second]: [&str; 2], has_assignment_type: bool) -> Self {
         let key = format!("tenant, segment_id, {first}, {second}");
-        let (kind, kind_array) =
-            if has_assignment_type { (", assignment_type", ", $12::text[]") } else { ("", "") };
+        let (kind, kind_array) = if has_assignment_type { (", assignment_type", ", $12::text[]") } else { ("", "") };
         let columns =
             format!("{key}, log_offset, version, created_at, modified_at, mixins, metadata_mixins, search{kind}");
         let row = format!("row.{}", columns.replace(", ", ", row."));
