@@ -76,8 +76,17 @@ const KNOWN: [&str; 22] = [
 pub struct Headers(Vec<(Cow<'static, str>, String)>);
 
 impl Headers {
+    /// With room for all headers that we know.
+    pub fn with_room() -> Self {
+        Self(Vec::with_capacity(KNOWN.len()))
+    }
+
     /// Sets a header.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        // Where they come sorted, as from a log, there is nothing to look for.
+        if self.0.last().is_none_or(|(last, _)| last.as_ref() < name) {
+            return self.0.push((intern(name), value.into()));
+        }
         match self.find(name) {
             Ok(at) => self.0[at].1 = value.into(),
             Err(at) => self.0.insert(at, (intern(name), value.into())),
@@ -113,7 +122,7 @@ impl Headers {
 
 impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Headers {
     fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
-        let mut headers = Self::default();
+        let mut headers = Self::with_room();
         for (name, value) in pairs {
             headers.set(name.as_ref(), value);
         }

@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-        let mut headers = Headers::default();
+        let mut headers = Headers::with_room();
         while let Some((name, value)) = map.next_entry::<Cow<'de, str>, String>()? {
             headers.set(&name, value);
         }
