@@ -1,7 +1,7 @@
 //! The segment document, as events carry it and as the API returns it.
 //!
 //! Absent members are left out, never `null`. The rules of the members are the command side's (`domain`); here they are
-//! only shaped.
+//! only shaped. Members stand in the order of their names, as they are written.
 
 use std::collections::BTreeMap;
 
@@ -72,38 +72,38 @@ pub struct Validity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
-    /// 1 when created, one more with every accepted change.
-    pub version: u64,
     /// When the document was created.
     pub created_at: Timestamp,
-    /// When the document was last changed.
-    pub modified_at: Timestamp,
     /// Mixin name to schema URL, stored verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixins: Option<Mixins>,
+    /// When the document was last changed.
+    pub modified_at: Timestamp,
+    /// 1 when created, one more with every accepted change.
+    pub version: u64,
 }
 
 /// A segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Segment {
-    /// Unique within the tenant.
-    pub id: SegmentId,
-    /// At least one entry.
-    pub name: Localized,
     /// Optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Localized>,
-    /// Optional.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validity: Option<Validity>,
-    /// `INACTIVE` unless given.
-    pub status: Status,
-    /// The site that the segment belongs to; not blank.
-    pub site_code: String,
+    /// Unique within the tenant.
+    pub id: SegmentId,
+    /// Kept by the service.
+    pub metadata: Metadata,
     /// Optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixins: Option<Mixins>,
-    /// Kept by the service.
-    pub metadata: Metadata,
+    /// At least one entry.
+    pub name: Localized,
+    /// The site that the segment belongs to; not blank.
+    pub site_code: String,
+    /// `INACTIVE` unless given.
+    pub status: Status,
+    /// Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validity: Option<Validity>,
 }

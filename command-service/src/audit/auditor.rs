@@ -7,7 +7,7 @@ use std::{
 
 use shared::{
     Timestamp,
-    events::{Control, Envelope, headers},
+    events::{Control, Envelope, Unreadable, headers},
     ids::SegmentKey,
     log::{Acceptance, Chain, CurrentWriter, Ignored, Partition, Record, Verdict},
 };
@@ -79,6 +79,12 @@ struct Gap {
     finding: Finding,
 }
 
+/// A record that ought to be an event.
+struct Fact<'r> {
+    record: &'r Record,
+    opened: Result<Envelope, Unreadable>,
+}
+
 impl Auditor {
     /// Before the first record of a partition.
     pub fn new(partition: Partition, partitions: u16, schemas: Arc<Schemas>) -> Self {
@@ -111,17 +117,27 @@ impl Auditor {
     /// Judges the next record.
     pub fn check(&mut self, record: &Record) {
         self.summary.records += 1;
-        let control = Control::of(record);
-        let damage = check_headers(record).or_else(|| self.schemas.check(record));
-        if let Some(damage) = damage.or_else(|| control.as_ref().and_then(|control| check_control(record, control))) {
-            self.find(record, damage);
-        }
-        if self.gap.is_some() && self.gap_is_settled(record) {
-            return;
-        }
-        match &control {
-            Some(control) => self.control(record, control),
-            None => self.event(record),
+        match Control::of(record) {
+            Some(control) => {
+                let damage = check_headers(record).or_else(|| self.schemas.check(record, None));
+                if let Some(damage) = damage.or_else(|| check_control(record, &control)) {
+                    self.find(record, damage);
+                }
+                if let Some(gap) = &mut self.gap {
+                    gap.rule.step(record);
+                }
+                self.control(record, &control);
+            }
+            None => {
+                let fact = Fact { record, opened: Envelope::open(record) };
+                let event = fact.opened.as_ref().ok().map(|envelope| &envelope.event);
+                if let Some(damage) = check_headers(record).or_else(|| self.schemas.check(record, event)) {
+                    self.find(record, damage);
+                }
+                if !self.gap_is_settled(&fact) {
+                    self.event(&fact);
+                }
+            }
         }
     }
 
@@ -183,47 +199,49 @@ impl Auditor {
         }
     }
 
-    fn event(&mut self, record: &Record) {
+    fn event(&mut self, fact: &Fact<'_>) {
+        let record = fact.record;
         let clock = self.acceptance.clock;
         match self.acceptance.step(record) {
-            Verdict::Accepted => self.accepted(record, clock),
-            Verdict::Ignored(Ignored::StaleWriter) => self.stale(record, clock),
+            Verdict::Accepted => self.accepted(fact, clock),
+            Verdict::Ignored(Ignored::StaleWriter) => self.stale(fact, clock),
             Verdict::Ignored(Ignored::Gap) => self.skipped(record),
             Verdict::Ignored(Ignored::Duplicate) if self.fits(record) => {
                 // It follows on the record before it, so that one's number was changed, and that was told.
                 self.acceptance.pseq = number_of(record).unwrap_or_default().saturating_sub(1);
-                self.event_again(record, clock);
+                self.event_again(fact, clock);
             }
             Verdict::Ignored(Ignored::Duplicate) => {
                 let number = number_of(record).unwrap_or_default();
                 self.find(record, Damage::Repeated(format!("number {number}")));
             }
-            Verdict::Corrupt => self.corrupt(record, clock),
+            Verdict::Corrupt => self.corrupt(fact, clock),
             // Of control records only.
             Verdict::Ignored(Ignored::Overtaken) | Verdict::NewWriter(_) | Verdict::NoWriter(_) | Verdict::Newer => {}
         }
     }
 
-    fn accepted(&mut self, record: &Record, clock: Timestamp) {
+    fn accepted(&mut self, fact: &Fact<'_>, clock: Timestamp) {
+        let record = fact.record;
         self.other_chain = None;
         self.summary.events += 1;
         if let Some(writer) = &self.acceptance.writer {
             self.announced.insert(writer.id, self.acceptance.pseq);
         }
-        let envelope = match Envelope::open(record) {
+        let envelope = match &fact.opened {
             Ok(envelope) => envelope,
             Err(error) => {
                 self.model = None;
-                return self.find(record, error.into());
+                return self.find(record, Damage::Unreadable(error.to_string()));
             }
         };
-        if let Some(damage) = check_event(record, &envelope, self.acceptance.partitions) {
+        if let Some(damage) = check_event(record, envelope, self.acceptance.partitions) {
             self.find(record, damage);
         }
         if envelope.time < clock {
             self.find(record, Damage::Time);
         }
-        self.fold(record, &envelope);
+        self.fold(record, envelope);
     }
 
     fn fold(&mut self, record: &Record, envelope: &Envelope) {
@@ -237,7 +255,8 @@ impl Auditor {
     }
 
     /// A writer that is not the present one: replaced, or never announced.
-    fn stale(&mut self, record: &Record, clock: Timestamp) {
+    fn stale(&mut self, fact: &Fact<'_>, clock: Timestamp) {
+        let record = fact.record;
         let Some(writer) = writer_of(record) else {
             self.find(record, Damage::Header(headers::WRITER_ID));
             return self.lead_past(record);
@@ -250,7 +269,7 @@ impl Auditor {
                 }
                 self.acceptance.last = Some(writer);
                 self.acceptance.writer = Some(named(writer));
-                self.event_again(record, clock);
+                self.event_again(fact, clock);
             }
             (Some(last), Some(number)) if number <= *last => {
                 self.find(record, Damage::Repeated(format!("number {number} of writer {writer}")));
@@ -260,20 +279,22 @@ impl Auditor {
     }
 
     /// The record of a writer that is announced now.
-    fn event_again(&mut self, record: &Record, clock: Timestamp) {
+    fn event_again(&mut self, fact: &Fact<'_>, clock: Timestamp) {
+        let record = fact.record;
         match self.acceptance.step(record) {
-            Verdict::Accepted => self.accepted(record, clock),
-            Verdict::Corrupt => self.corrupt(record, clock),
+            Verdict::Accepted => self.accepted(fact, clock),
+            Verdict::Corrupt => self.corrupt(fact, clock),
             _ => self.lead_past(record),
         }
     }
 
     /// The chain does not fit, or what it is made of cannot be read.
-    fn corrupt(&mut self, record: &Record, clock: Timestamp) {
+    fn corrupt(&mut self, fact: &Fact<'_>, clock: Timestamp) {
+        let record = fact.record;
         if let Some(other) = self.other_chain.take() {
             let said = std::mem::replace(&mut self.acceptance.chain, other);
             if self.acceptance.step(record) == Verdict::Accepted {
-                return self.accepted(record, clock);
+                return self.accepted(fact, clock);
             }
             self.acceptance.chain = said;
         }
@@ -286,8 +307,8 @@ impl Auditor {
         let number = self.acceptance.pseq + 1;
         self.other_chain = Some(self.acceptance.chain.extended(number, &record.key, &record.headers, &record.value));
         self.lead_past(record);
-        match Envelope::open(record) {
-            Ok(envelope) => self.fold(record, &envelope),
+        match &fact.opened {
+            Ok(envelope) => self.fold(record, envelope),
             Err(_) => self.model = None,
         }
     }
@@ -332,7 +353,8 @@ impl Auditor {
     }
 
     /// Whether the record settles what the gap was, and was judged with that.
-    fn gap_is_settled(&mut self, record: &Record) -> bool {
+    fn gap_is_settled(&mut self, fact: &Fact<'_>) -> bool {
+        let record = fact.record;
         let Some(gap) = &mut self.gap else { return false };
         let (clock, before) = (gap.rule.clock, gap.found);
         let verdict = gap.rule.step(record);
@@ -340,7 +362,7 @@ impl Auditor {
         match verdict {
             Verdict::Accepted if is_by_another => {
                 self.forgive_gap();
-                self.accepted(record, clock);
+                self.accepted(fact, clock);
                 true
             }
             Verdict::Accepted => {

@@ -1,9 +1,6 @@
 //! What can be wrong with a log.
 
-use shared::{
-    events::Unreadable,
-    log::{Offset, Partition},
-};
+use shared::log::{Offset, Partition};
 use uuid::Uuid;
 
 use crate::domain::Contradiction;
@@ -79,8 +76,8 @@ pub enum Damage {
     #[error("the value does not fit its schema: {0}")]
     Schema(String),
     /// The record is no event. Versions are not looked at any more in this partition.
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    #[error("it cannot be read as an event: {0}")]
+    Unreadable(String),
     /// The event does not follow from those before it. Later ones of the segment are not looked at.
     #[error("{}: {}", .0, .0.mismatch)]
     Contradiction(Contradiction),

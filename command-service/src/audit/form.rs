@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use jsonschema::Validator;
 use serde_json::Value;
 use shared::{
-    events::{Control, Envelope, headers},
+    document::Segment,
+    events::{Control, Envelope, Event, headers},
     log::{Record, partition_of},
 };
 
@@ -54,8 +55,15 @@ impl Schemas {
         Self(HashMap::from(compiled))
     }
 
-    /// What is wrong with the value of a record. There is no schema of a type that is not ours.
-    pub(super) fn check(&self, record: &Record) -> Option<Damage> {
+    /// What is wrong with the value of a record, of which `event` is what our types read. There is no schema of a type that is
+    /// not ours.
+    ///
+    /// A value that our own encoder would write just so is as its schema says, but for a few bounds. That is found out in a
+    /// tenth of the time, and is so for nearly all; a test holds it against the schemas.
+    pub(super) fn check(&self, record: &Record, event: Option<&Event>) -> Option<Damage> {
+        if event.is_some_and(|event| is_within_bounds(event) && event.is_written_as(&record.value)) {
+            return None;
+        }
         let schema = self.0.get(record.headers.get(headers::TYPE)?)?;
         let value: Value = match serde_json::from_slice(&record.value) {
             Ok(value) => value,
@@ -66,6 +74,25 @@ impl Schemas {
         }
         let error = schema.iter_errors(&value).next()?;
         Some(Damage::Schema(format!("{} at {:?}", error.masked(), error.instance_path().as_str())))
+    }
+}
+
+/// What the schemas say and our types do not.
+fn is_within_bounds(event: &Event) -> bool {
+    let segment = |Segment { metadata, name, site_code, .. }: &Segment| {
+        metadata.version > 0 && !name.is_empty() && !site_code.is_empty()
+    };
+    match event {
+        Event::SegmentCreated(event) => segment(&event.segment),
+        Event::SegmentReplaced(event) => segment(&event.segment) && event.previous_version > 0,
+        Event::SegmentPatched(event) => {
+            segment(&event.segment) && event.previous_version > 0 && !event.patch.is_empty()
+        }
+        Event::SegmentDeleted(event) => event.last_version > 0,
+        Event::ItemAssigned(event) => event.metadata.version > 0,
+        Event::ItemUnassigned(event) => event.last_version > 0,
+        Event::CustomerAssigned(event) => event.metadata.version > 0,
+        Event::CustomerUnassigned(event) => event.last_version > 0,
     }
 }
 
@@ -119,18 +146,73 @@ pub(super) fn check_event(record: &Record, envelope: &Envelope, partitions: u16)
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, fs};
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    use serde_json::json;
+    use shared::events::EventType;
 
     use super::*;
 
+    fn schemas(folder: &str) -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas").join(folder);
+        let entries = fs::read_dir(folder).expect("the folder is there");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    }
+
     #[test]
     fn every_published_schema_is_part_of_this_program() {
-        let folder =
-            fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/events")).expect("the folder is there");
-        let files: BTreeSet<String> =
-            folder.map(|file| file.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+        let files: BTreeSet<String> = schemas("events").iter().map(name).collect();
         let known = PUBLISHED.iter().map(|(kind, _)| kind.replace("customer-segment.", "") + ".json");
         assert_eq!(known.collect::<BTreeSet<_>>(), files);
         assert_eq!(Schemas::published().0.len(), files.len());
+    }
+
+    /// Copies of a value in each of which one member, at any depth, is another one or gone.
+    fn variants(value: &Value) -> Vec<Value> {
+        let others =
+            [json!(null), json!(0), json!(-1), json!(1.5), json!(true), json!(""), json!("x"), json!([]), json!({})];
+        let others = others.into_iter().chain(["ACTIVE", "2026-01-01T00:00:00Z", "PRODUCT"].map(Value::from));
+        let others = others.chain([json!("x".repeat(256)), json!({ "en": 1 }), json!({ "en": "x" })]);
+        let mut found = Vec::new();
+        if let Value::Object(members) = value {
+            for (name, member) in members {
+                let mut without = members.clone();
+                without.remove(name);
+                found.push(Value::Object(without));
+                for other in others.clone().chain(variants(member)) {
+                    let mut changed = members.clone();
+                    changed.insert(name.clone(), other);
+                    found.push(Value::Object(changed));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn what_passes_at_first_sight_is_what_its_schema_says() {
+        let schemas_of = Schemas::published();
+        let (mut passed, mut refused) = (0, 0);
+        for file in schemas("samples").iter().flat_map(|folder| fs::read_dir(folder).expect("a folder")) {
+            let golden = fs::read_to_string(file.expect("an entry").path()).expect("a golden record");
+            let golden: Value = serde_json::from_str(&golden).expect("JSON");
+            let Some(kind) = golden["headers"][headers::TYPE].as_str().and_then(EventType::parse) else { continue };
+            for value in [golden["value"].clone()].into_iter().chain(variants(&golden["value"])) {
+                let json = serde_json::to_vec(&value).expect("JSON");
+                let event = Event::from_json(kind, &json).ok();
+                if event.is_some_and(|event| is_within_bounds(&event) && event.is_written_as(&json)) {
+                    passed += 1;
+                    assert!(schemas_of.0[kind.as_str()].is_valid(&value), "{value}");
+                } else {
+                    refused += 1;
+                }
+            }
+        }
+        assert!(passed > 100 && refused > 100, "{passed} passed, {refused} refused");
     }
 }

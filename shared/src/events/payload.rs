@@ -4,6 +4,8 @@
 mod assignment;
 mod segment;
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 
 use crate::ids::SegmentId;
@@ -120,15 +122,28 @@ impl Event {
 
     /// The payload as JSON with sorted member names.
     pub fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::with_capacity(1024);
+        self.write(&mut json).expect("our types have string keys and finite numbers, and memory takes them");
+        json
+    }
+
+    /// Whether [`to_json`](Self::to_json) gives exactly this text.
+    pub fn is_written_as(&self, json: &[u8]) -> bool {
+        let mut expected = Expected(json);
+        self.write(&mut expected).is_ok() && expected.0.is_empty()
+    }
+
+    /// The members of all structs stand in the order of their names; [`PatchOperation`] has its tag first, which is the first.
+    fn write(&self, to: impl Write) -> serde_json::Result<()> {
         match self {
-            Self::SegmentCreated(event) => canonical(event),
-            Self::SegmentReplaced(event) => canonical(event),
-            Self::SegmentPatched(event) => canonical(event),
-            Self::SegmentDeleted(event) => canonical(event),
-            Self::ItemAssigned(event) => canonical(event),
-            Self::ItemUnassigned(event) => canonical(event),
-            Self::CustomerAssigned(event) => canonical(event),
-            Self::CustomerUnassigned(event) => canonical(event),
+            Self::SegmentCreated(event) => serde_json::to_writer(to, event),
+            Self::SegmentReplaced(event) => serde_json::to_writer(to, event),
+            Self::SegmentPatched(event) => serde_json::to_writer(to, event),
+            Self::SegmentDeleted(event) => serde_json::to_writer(to, event),
+            Self::ItemAssigned(event) => serde_json::to_writer(to, event),
+            Self::ItemUnassigned(event) => serde_json::to_writer(to, event),
+            Self::CustomerAssigned(event) => serde_json::to_writer(to, event),
+            Self::CustomerUnassigned(event) => serde_json::to_writer(to, event),
         }
     }
 
@@ -147,6 +162,20 @@ impl Event {
             EventType::CustomerAssigned => Self::CustomerAssigned(serde_json::from_slice(json)?),
             EventType::CustomerUnassigned => Self::CustomerUnassigned(serde_json::from_slice(json)?),
         })
+    }
+}
+
+/// Takes what is written as long as it is what is expected.
+struct Expected<'a>(&'a [u8]);
+
+impl Write for Expected<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -33,10 +33,11 @@ impl Chain {
     /// The chain with one more record on top: blake3 over chain, pseq (decimal), key, the headers by name (every `ce_*` but
     /// `ce_chain`, and `content-type`: name, value), value; before each of these its length as 8 bytes, least first.
     pub fn extended(&self, pseq: u64, key: &Option<String>, headers: &Headers, value: &[u8]) -> Self {
-        let mut hasher = blake3::Hasher::new();
+        // Hashing one text is faster than hashing fifty.
+        let mut text = Vec::with_capacity(headers.size() + value.len() + 1024);
         let mut add = |part: &[u8]| {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part);
         };
         add(&self.0);
         add(pseq.to_string().as_bytes());
@@ -48,7 +49,7 @@ impl Chain {
             }
         }
         add(value);
-        Self(*hasher.finalize().as_bytes())
+        Self(*blake3::hash(&text).as_bytes())
     }
 }
 

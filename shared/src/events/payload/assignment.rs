@@ -1,4 +1,5 @@
-//! What happens to what a segment holds: items and customers.
+//! What happens to what a segment holds: items and customers. Members stand in the order of their names, as they are
+//! written.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,33 +12,33 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemAssigned {
-    /// The segment.
-    pub segment_id: SegmentId,
-    /// Product or category.
-    pub item_type: ItemType,
+    /// Whether the assignment is new.
+    pub created: bool,
     /// The item.
     pub item_id: ItemId,
+    /// Product or category.
+    pub item_type: ItemType,
+    /// Version and times of the assignment.
+    pub metadata: Metadata,
     /// Free-form members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixins: Option<Mixins>,
-    /// Version and times of the assignment.
-    pub metadata: Metadata,
-    /// Whether the assignment is new.
-    pub created: bool,
+    /// The segment.
+    pub segment_id: SegmentId,
 }
 
 /// A product or category is no longer assigned to a segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemUnassigned {
-    /// The segment.
-    pub segment_id: SegmentId,
-    /// Product or category.
-    pub item_type: ItemType,
     /// The item.
     pub item_id: ItemId,
+    /// Product or category.
+    pub item_type: ItemType,
     /// The version of the assignment that was removed.
     pub last_version: u64,
+    /// The segment.
+    pub segment_id: SegmentId,
 }
 
 /// A customer was assigned to a segment, or the assignment was replaced. A customer has at most one assignment of its own,
@@ -45,22 +46,22 @@ pub struct ItemUnassigned {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomerAssigned {
-    /// The segment.
-    pub segment_id: SegmentId,
+    /// How it came to be.
+    pub assignment_type: AssignmentType,
+    /// Whether the assignment is new.
+    pub created: bool,
     /// Who it is about, as the log names customers; [`customer`](Self::customer) says who that is.
     pub customer_ref: CustomerId,
     /// The legal entity that the customer acts for; none where the customer acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_entity_id: Option<LegalEntityId>,
-    /// How it came to be.
-    pub assignment_type: AssignmentType,
+    /// Version and times of the assignment.
+    pub metadata: Metadata,
     /// Free-form members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixins: Option<Mixins>,
-    /// Version and times of the assignment.
-    pub metadata: Metadata,
-    /// Whether the assignment is new.
-    pub created: bool,
+    /// The segment.
+    pub segment_id: SegmentId,
 }
 
 impl CustomerAssigned {
@@ -74,15 +75,15 @@ impl CustomerAssigned {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomerUnassigned {
-    /// The segment.
-    pub segment_id: SegmentId,
     /// Who it is about, as the log names customers; [`customer`](Self::customer) says who that is.
     pub customer_ref: CustomerId,
+    /// The version of the assignment that was removed.
+    pub last_version: u64,
     /// The legal entity that the customer acted for; none where the customer acted for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_entity_id: Option<LegalEntityId>,
-    /// The version of the assignment that was removed.
-    pub last_version: u64,
+    /// The segment.
+    pub segment_id: SegmentId,
 }
 
 impl CustomerUnassigned {

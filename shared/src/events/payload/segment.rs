@@ -1,4 +1,4 @@
-//! What happens to a segment.
+//! What happens to a segment. Members stand in the order of their names, as they are written.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,10 +41,10 @@ pub struct SegmentCreated {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SegmentReplaced {
-    /// The new document.
-    pub segment: Segment,
     /// The version that it replaced.
     pub previous_version: u64,
+    /// The new document.
+    pub segment: Segment,
 }
 
 /// A segment was patched.
@@ -53,31 +53,31 @@ pub struct SegmentReplaced {
 pub struct SegmentPatched {
     /// What was done, written so that RFC 6902 alone leads from the previous document to this one.
     pub patch: Vec<PatchOperation>,
-    /// The resulting document.
-    pub segment: Segment,
     /// The version that was patched.
     pub previous_version: u64,
+    /// The resulting document.
+    pub segment: Segment,
 }
 
 /// How many assignments a segment had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AssignmentCounts {
-    /// Products and categories.
-    pub items: u64,
     /// Customers.
     pub customers: u64,
+    /// Products and categories.
+    pub items: u64,
 }
 
 /// A segment is gone, and every assignment of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SegmentDeleted {
-    /// The segment.
-    pub segment_id: SegmentId,
+    /// What went with it.
+    pub assignment_counts: AssignmentCounts,
     /// Whether the client asked to delete assignments too.
     pub force: bool,
     /// The version of the document that was deleted.
     pub last_version: u64,
-    /// What went with it.
-    pub assignment_counts: AssignmentCounts,
+    /// The segment.
+    pub segment_id: SegmentId,
 }

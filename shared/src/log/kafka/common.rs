@@ -104,12 +104,23 @@ impl Common {
 
 /// Until nobody needs it any more, or an error comes.
 fn read_for_all(config: &KafkaConfig, positions: &[(Partition, Offset)], readers: &Weak<Shared>) {
+    let _closing = Closing(readers);
     let read = tail::each_heap(config, &config.topic, positions, Until::Forever, tail::record, |heap| {
         readers.upgrade().map(|shared| shared.recent.publish(heap)).is_some()
     });
     if let (Err(error), Some(shared)) = (read, readers.upgrade()) {
         shared.failure.get_or_init(|| error.to_string());
-        shared.recent.close();
+    }
+}
+
+/// However the reading ends, by a panic too: nobody goes on waiting for it.
+struct Closing<'a>(&'a Weak<Shared>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.recent.close();
+        }
     }
 }
 
