@@ -56,18 +56,20 @@ create table past_customer_assignment (
 );
 
 -- A row that waits to be removed ended when its segment was deleted. An id may live and be deleted again in the meantime, so
--- every deletion has a mark of its own; the first behind a row is the one that ended it.
+-- every deletion has a mark of its own; the first behind a row is the one that ended it. The new name of the offset keeps
+-- programs that would remove rows without a trace from knowing any.
 truncate buried;
+alter table buried rename column log_offset to until_offset;
 alter table buried
     add column ended_at timestamptz not null,
     drop constraint buried_pkey,
-    add constraint buried_pkey primary key (tenant, segment_id, log_offset);
+    add constraint buried_pkey primary key (tenant, segment_id, until_offset);
 
 -- All states that assignments ever had; `ended_at` is null for those that last. What reads of the past ask.
 create view item_assignment_history with (security_invoker = true) as
     select tenant, segment_id, log_offset, type, item_id, version, created_at, modified_at, mixins, metadata_mixins, search,
         (select min(buried.ended_at) from buried
-         where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.log_offset)
+         where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.until_offset)
             as ended_at
     from item_assignment row
     union all
@@ -79,7 +81,7 @@ create view customer_assignment_history with (security_invoker = true) as
     select tenant, segment_id, log_offset, customer_id, legal_entity_id, version, created_at, modified_at, assignment_type,
         mixins, metadata_mixins, search,
         (select min(buried.ended_at) from buried
-         where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.log_offset)
+         where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.until_offset)
             as ended_at
     from customer_assignment row
     union all

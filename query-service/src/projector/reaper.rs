@@ -33,22 +33,22 @@ pub async fn run(pool: PgPool) {
 async fn bite(pool: &PgPool) -> Result<bool, sqlx::Error> {
     // Of the marks of one segment the first comes first: what it ended did not end later.
     let first: Option<(String, String, i64, DateTime<Utc>)> = sqlx::query_as(
-        "select tenant, segment_id, log_offset, ended_at from buried order by tenant, segment_id, log_offset limit 1",
+        "select tenant, segment_id, until_offset, ended_at from buried order by tenant, segment_id, until_offset limit 1",
     )
     .fetch_optional(pool)
     .await?;
-    let Some((tenant, segment_id, log_offset, ended_at)) = first else { return Ok(false) };
-    let mark = Mark { tenant, segment_id, log_offset, ended_at };
+    let Some((tenant, segment_id, until_offset, ended_at)) = first else { return Ok(false) };
+    let mark = Mark { tenant, segment_id, until_offset, ended_at };
     let mut connection = pool.acquire().await?;
     for table in [&*ITEMS, &*CUSTOMERS] {
         if table.reap(&mut connection, &mark, BITE).await? > 0 {
             return Ok(true);
         }
     }
-    sqlx::query("delete from buried where tenant = $1 and segment_id = $2 and log_offset = $3")
+    sqlx::query("delete from buried where tenant = $1 and segment_id = $2 and until_offset = $3")
         .bind(&mark.tenant)
         .bind(&mark.segment_id)
-        .bind(mark.log_offset)
+        .bind(mark.until_offset)
         .execute(&mut *connection)
         .await?;
     Ok(true)

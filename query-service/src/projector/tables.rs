@@ -46,7 +46,7 @@ async fn delete(connection: &mut PgConnection, statement: &'static str, keys: &K
 async fn bury(connection: &mut PgConnection, buried: &Deletions) -> Result<(), sqlx::Error> {
     if !buried.key.is_empty() {
         let statement = sqlx::query(
-            "insert into buried (tenant, segment_id, log_offset, ended_at)
+            "insert into buried (tenant, segment_id, until_offset, ended_at)
              select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])",
         );
         let statement = statement.bind(&buried.key.tenant).bind(&buried.key.segment_id);

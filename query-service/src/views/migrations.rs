@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::views::{Database, options, wall};
 
-    /// What the program of migration 4 had projected, and how it takes up a partition.
+    /// What the program of migration 4 had projected, how it looks for rows to remove, and how it takes up a partition.
     const OLD: &str = "
         insert into segment (tenant, segment_id, partition, incarnation, version, created_at, modified_at, status,
             site_code, search, texts, doc)
@@ -54,6 +54,7 @@ mod tests {
         values ('acme', 'g1', 'PRODUCT', 'p1', 0, 2, '00000000', 1, now(), now());
         insert into buried values ('acme', 'g2', 1);
         insert into customer (tenant, customer_id) values ('acme', 'c1')";
+    const REAP: &str = "select tenant, segment_id, log_offset from buried limit 1";
     const TAKE_UP: &str =
         "insert into projection (partition, next_offset, acceptance) values (0, 0, '{}') on conflict do nothing";
 
@@ -76,8 +77,10 @@ mod tests {
             let rows: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await.expect("a number");
             assert_eq!(rows, expected, "{table}");
         }
-        let refused = connection.execute(TAKE_UP).await.expect_err("refused").into_database_error();
-        assert_eq!(refused.and_then(|error| error.code().map(String::from)).as_deref(), Some("23502"));
+        for (statement, code) in [(TAKE_UP, "23502"), (REAP, "42703")] {
+            let refused = connection.execute(statement).await.expect_err("refused").into_database_error();
+            assert_eq!(refused.and_then(|error| error.code().map(String::from)).as_deref(), Some(code), "{statement}");
+        }
     }
 
     #[test]

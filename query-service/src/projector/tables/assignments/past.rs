@@ -9,7 +9,7 @@ use crate::projector::rows::{AssignmentKeys, AssignmentRows, Deletions};
 
 /// SQL: when the row `row` ended, if it waits to be removed; null if it does not.
 const OVER: &str = "(select min(buried.ended_at) from buried
-     where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.log_offset)";
+     where buried.tenant = row.tenant and buried.segment_id = row.segment_id and row.log_offset < buried.until_offset)";
 
 /// A row of `buried`: what was written of the segment before this offset is dead.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Mark {
     /// The segment.
     pub segment_id: String,
     /// Of the deletion.
-    pub log_offset: i64,
+    pub until_offset: i64,
     /// When it was.
     pub ended_at: DateTime<Utc>,
 }
@@ -166,6 +166,6 @@ impl Past {
         bite: i64,
     ) -> Result<i64, sqlx::Error> {
         let statement = sqlx::query_scalar(&*self.reap).bind(&mark.tenant).bind(&mark.segment_id);
-        statement.bind(mark.log_offset).bind(mark.ended_at).bind(bite).fetch_one(connection).await
+        statement.bind(mark.until_offset).bind(mark.ended_at).bind(bite).fetch_one(connection).await
     }
 }
