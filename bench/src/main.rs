@@ -77,7 +77,7 @@ struct Args {
     /// build if not given.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// The program `segments`; built from the sources if not given.
+    /// The program `segments`, with `command-service` beside it; built from the sources if not given.
     #[arg(long)]
     program: Option<PathBuf>,
     /// Runs as the bare HTTP server over the views at this database instead.
@@ -143,10 +143,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The program as the sources now are, in the profile of this one: figures of an older one would mislead.
+/// The program as the sources now are, and the command service beside it, in the profile of this one: figures of an older one
+/// would mislead.
 fn build(beside: &Path) -> anyhow::Result<PathBuf> {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--package", "segments"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.args(["build", "--package", "segments", "--package", "command-service"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -22,6 +22,8 @@ use crate::{
     wire::{Connection, Request},
 };
 
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const ASK_EVERY: Duration = Duration::from_millis(50);
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that says `ready http://…` when it is.
@@ -40,12 +42,8 @@ impl Program {
     /// # Errors
     /// When it ends instead.
     pub async fn start(mut command: Command) -> anyhow::Result<Self> {
-        // What the shell around us has set for a service must not reach this one.
-        for variable in ["DATA_DIR", "DATABASE_URL", "JWKS_FILE", "JWKS_URL", "LISTEN", "MATCH_INDEX", "MATCH_SHADOW"] {
-            command.env_remove(variable);
-        }
         let start = Instant::now();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut child = spawn(&mut command)?;
         let output = child.stdout.take().context("its output is ours")?;
         let mut lines = BufReader::new(output).lines();
         let mut said = Vec::new();
@@ -59,6 +57,24 @@ impl Program {
         }
         let ended = child.wait().await?;
         anyhow::bail!("{command:?} did not become ready: {ended}, {said:?}")
+    }
+
+    /// Starts one that says nothing, and asks it at this address until it is ready.
+    ///
+    /// # Errors
+    /// When it ends instead, or does not get ready.
+    pub async fn start_at(mut command: Command, address: SocketAddr) -> anyhow::Result<Self> {
+        let mut program = Self { child: spawn(&mut command)?, address, said: Vec::new() };
+        let ready = async {
+            while !is_ready(address).await {
+                let ended = program.child.try_wait()?;
+                anyhow::ensure!(ended.is_none(), "{command:?} did not become ready: {ended:?}");
+                sleep(ASK_EVERY).await;
+            }
+            Ok(())
+        };
+        timeout(START_PATIENCE, ready).await.context("it does not get ready")??;
+        Ok(program)
     }
 
     /// When it said a line that begins so.
@@ -92,11 +108,26 @@ impl Program {
     }
 }
 
-/// `segments up` with a token for it.
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    // What the shell around us has set for a service must not reach this one.
+    for variable in ["DATA_DIR", "DATABASE_URL", "JWKS_FILE", "JWKS_URL", "LISTEN", "MATCH_INDEX", "MATCH_SHADOW"] {
+        command.env_remove(variable);
+    }
+    Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
+}
+
+async fn is_ready(address: SocketAddr) -> bool {
+    let Ok(mut connection) = Connection::open(address).await else { return false };
+    let request = Request { method: "GET", path: "/health/ready", headers: &[], body: "" };
+    connection.exchange(request).await.is_ok_and(|answer| answer.status == 200)
+}
+
+/// `segments up` with a token for it, or its command side alone.
 #[derive(Debug)]
 pub struct Stack {
     program: Program,
-    postgres: Postgres,
+    /// None if there are no views.
+    postgres: Option<Postgres>,
     authorization: String,
     numbers: Cell<u64>,
 }
@@ -113,7 +144,23 @@ impl Stack {
         command.args(["--database-url", &postgres.url()]).args(more);
         let program = Program::start(command).await?;
         let authorization = authorization(program.address, None).await?;
-        Ok(Self { program, postgres, authorization, numbers: Cell::new(0) })
+        Ok(Self { program, postgres: Some(postgres), authorization, numbers: Cell::new(0) })
+    }
+
+    /// Starts the command service alone; nothing can be read. Segments are numbered from `first` on.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_writing(plan: &Plan, folder: &Path, brokers: &str, first: u64) -> anyhow::Result<Self> {
+        // Free now, and taken by nobody else in the moment until the program has it.
+        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Command::new(plan.program.with_file_name("command-service"));
+        command.arg("--listen").arg(address.to_string()).args(["--kafka-brokers", brokers]);
+        // What it logs would fill the pipe that nobody reads.
+        command.args(["--log", "off"]).arg("--data-dir").arg(folder).arg("--dev-issuer").arg(folder.join("issuer"));
+        let program = Program::start_at(command, address).await?;
+        let authorization = authorization(address, None).await?;
+        Ok(Self { program, postgres: None, authorization, numbers: Cell::new(first) })
     }
 
     /// Where it answers.
@@ -122,8 +169,11 @@ impl Stack {
     }
 
     /// The database of its views.
-    pub fn database_url(&self) -> String {
-        self.postgres.url()
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn database_url(&self) -> anyhow::Result<String> {
+        Ok(self.postgres.as_ref().context("it has no views")?.url())
     }
 
     /// The memory of the program, without that of its database, in bytes.
@@ -189,7 +239,9 @@ impl Stack {
     /// When it does not stop in order.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.program.stop().await?;
-        self.postgres.stop().await;
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await;
+        }
         Ok(())
     }
 }

@@ -59,6 +59,21 @@ pub async fn compare<L: EventLog>(stack: &Stack, log: &L, read_back: bool, times
     Ok(all)
 }
 
+/// Creates of many connections at a command side alone, and in turn rounds of a log at the same broker.
+pub async fn compare_writing<L: EventLog>(
+    stack: &Stack,
+    log: &L,
+    times: Times,
+) -> anyhow::Result<(Measured, Measured)> {
+    let (mut service, mut floor) = (Measured::nothing(), Measured::nothing());
+    let times = times.part(TURNS);
+    for _ in 0..TURNS {
+        service.then(&creates(stack, MANY, times).await?)?;
+        floor.then(&rounds(log, Rounds { clients: MANY as u64, read_back: true }, times).await?)?;
+    }
+    Ok((service, floor))
+}
+
 /// Creates, and in turn bare requests of the same size that this server appends to a log of its own.
 pub async fn compare_http(
     stack: &Stack,

@@ -1,9 +1,10 @@
-//! Creates on Apache Kafka, and the rounds of one producer alone.
+//! Creates on Apache Kafka, and the rounds of one producer alone. With everything in one process, views and all, and with the
+//! command service alone, as it is where views have machines of their own.
 
 use local_parts::{Kafka, KafkaOptions};
 use shared::log::kafka::{KafkaConfig, KafkaLog};
 
-use super::creating::{Compared, compare};
+use super::creating::{Compared, compare, compare_writing};
 use crate::{
     Plan,
     history::PARTITIONS,
@@ -23,7 +24,11 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     KafkaLog::create_topics(&config, 1).await?;
     let log = KafkaLog::connect(config).await?;
     let Compared { one, many, behind, raw_one, raw_many } = compare(&stack, &log, true, plan.times).await?;
+    let first = stack.next_number();
     stack.stop().await?;
+    let writing = Stack::start_writing(plan, &folder.path().join("writing"), &kafka.brokers(), first).await?;
+    let (alone, raw_again) = compare_writing(&writing, &log, plan.times).await?;
+    writing.stop().await?;
     drop(log);
     kafka.stop().await;
 
@@ -33,6 +38,9 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.add_loop(SECTION, "floor: rounds of 64 records, read back", &raw_many, None);
     let ratio = many.per_second() / raw_many.per_second();
     report.aimed(SECTION, "create at 64 / floor: rate", ratio, "x", Aim::AtLeast(0.5));
+    report.add_loop(SECTION, "create, 64 connections, command service alone", &alone, None);
+    let ratio = alone.per_second() / raw_again.per_second();
+    report.aimed(SECTION, "command service alone at 64 / floor: rate", ratio, "x", Aim::AtLeast(0.5));
     report.add_loop(SECTION, "create, 1 connection", &one, None);
     report.add_loop(SECTION, "floor: rounds of one record, read back", &raw_one, None);
     let ratio = one.millis(0.5) / raw_one.millis(0.5);

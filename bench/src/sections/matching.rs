@@ -70,7 +70,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let stack = Stack::start(plan, folder.path(), &["--match-index", "off"]).await?;
     let by_sql = ask(&stack, &questions, plan).await?;
     let without_index = stack.memory()?;
-    let alone = pgbench::rate(&stack.database_url(), &script(segments), CONNECTIONS, plan.times).await?;
+    let alone = pgbench::rate(&stack.database_url()?, &script(segments), CONNECTIONS, plan.times).await?;
     stack.stop().await?;
 
     let assignments = segments * (PRODUCTS + CATEGORIES);
