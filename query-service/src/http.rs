@@ -1,4 +1,4 @@
-//! The read side of the API: segments, what is assigned to them, category trees, match; and what the service says of itself.
+//! The read side of the API: segments and their past, what is assigned to them, category trees, match; and what the service says of itself.
 //!
 //! A handler parses headers and parameters, then the body, waits for the views if it must, asks [`crate::views`] and answers.
 //! A new operation: its line in [`routes`], a handler in the file of its resource.
@@ -7,6 +7,7 @@ mod answer;
 mod customers;
 mod docs;
 mod fresh;
+mod history;
 mod items;
 mod listing;
 mod matching;
@@ -66,6 +67,8 @@ pub fn routes(router: Router, app: &App) -> Router {
         .on(Operation::ListMySegments, app, segments::list_own)
         .on(Operation::SearchSegments, app, segments::search)
         .on(Operation::GetSegment, app, segments::get)
+        .on(Operation::ListSegmentHistory, app, history::list)
+        .on(Operation::DiffSegment, app, history::diff)
         .on(Operation::MatchItems, app, matching::products)
         .on(Operation::ListItems, app, items::list)
         .on(Operation::ListCategoryTrees, app, trees::list)

@@ -10,6 +10,7 @@ pub mod categories;
 pub mod checksum;
 pub mod customers;
 mod doc;
+pub mod history;
 pub mod items;
 pub mod matching;
 mod migrations;
@@ -29,7 +30,6 @@ pub use self::{
     reader::{Reader, describe},
     visible::{Customer, Visible, Which},
 };
-use crate::q::sort::Sort;
 
 /// A document as it is answered, with the parts of its entity tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +75,8 @@ pub struct PageOf<T> {
     pub total: Option<i64>,
 }
 
-/// Selects a page of one text column; `push_from` writes everything from ` from` to the end of the condition. The count, if
-/// wanted, is of the same snapshot.
+/// Selects a page of one text column; `push_from` writes everything from ` from` to the end of the condition, `push_order`
+/// the ` order by`. The count, if wanted, is of the same snapshot.
 ///
 /// Statements without a client's filter are few and are kept prepared. A filter is planned anew each time: a plan made for
 /// unknown values reads far too much.
@@ -85,14 +85,14 @@ async fn select_page(
     tenant: &Tenant,
     column: &'static str,
     push_from: impl Fn(&mut QueryBuilder<Postgres>),
-    sort: &Sort,
+    push_order: impl Fn(&mut QueryBuilder<Postgres>),
     page: Page,
     is_common: bool,
 ) -> Result<PageOf<String>, sqlx::Error> {
     let push_rows = |sql: &mut QueryBuilder<Postgres>| {
         sql.push("select ").push(column).push(" as doc");
         push_from(sql);
-        sort.push_order_by(sql);
+        push_order(sql);
         // Numbers, not parameters, so that a kept plan knows how few rows are wanted.
         sql.push(" limit ").push(page.limit);
         if page.offset > 0 {

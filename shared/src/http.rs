@@ -2,7 +2,7 @@
 //!
 //! A service makes a [`Router`] with one line for each operation it executes, and hands it to [`serve`]. A handler gets a
 //! [`Call`], which was let in already, and answers an [`ApiResult`]. The rules of single headers and parameters have a
-//! module each: [`paging`], [`language`], [`conditional`], [`freshness`].
+//! module each: [`paging`], [`past`], [`language`], [`conditional`], [`freshness`].
 
 mod auth;
 mod body;
@@ -17,6 +17,7 @@ mod jwks;
 pub mod language;
 mod operation;
 pub mod paging;
+pub mod past;
 mod path;
 mod query;
 mod router;

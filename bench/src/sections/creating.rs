@@ -157,14 +157,23 @@ pub async fn visible_after(stack: &Stack, connection: &mut Connection) -> anyhow
 
 /// Writes segments in bulk; all of them can be read when this returns.
 pub async fn fill(stack: &Stack, segments: u64) -> anyhow::Result<()> {
+    put_all(stack, (0..segments).map(|_| stack.next_number())).await
+}
+
+/// Writes a segment so many times that it has these versions.
+pub async fn fill_versions(stack: &Stack, versions: u64) -> anyhow::Result<u64> {
+    let number = stack.next_number();
+    put_all(stack, (0..versions).map(|_| number)).await?;
+    Ok(number)
+}
+
+async fn put_all(stack: &Stack, numbers: impl Iterator<Item = u64>) -> anyhow::Result<()> {
     let mut connection = Connection::open(stack.address()).await?;
     let path = format!("{}/bulk", segments_path());
     let headers = [stack.authorization(), ("content-type", "application/json")];
-    let mut left = segments;
-    while left > 0 {
-        let count = left.min(BULK);
-        left -= count;
-        let rows: Vec<String> = (0..count).map(|_| content::segment_json(stack.next_number())).collect();
+    let mut numbers = numbers.map(content::segment_json).peekable();
+    while numbers.peek().is_some() {
+        let rows: Vec<String> = numbers.by_ref().take(BULK as usize).collect();
         let body = format!("[{}]", rows.join(","));
         let answer =
             connection.exchange(Request { method: "PUT", path: &path, headers: &headers, body: &body }).await?;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::process::Command;
 
-use super::creating::{fill, visible_after};
+use super::creating::{fill, fill_versions, visible_after};
 use crate::{
     Plan, content,
     load::{Measured, Times, closed_loop},
@@ -21,6 +21,8 @@ const SECTION: &str = "reads";
 const CONNECTIONS: usize = 16;
 /// Those who write and read their writes: few, since the question is how long it takes and not how many can.
 const TOKEN_READERS: usize = 4;
+/// Of the segment whose history is read.
+const VERSIONS: u64 = 10_000;
 /// Coprime to every number of segments that is likely, so that reads go through all of them in no order.
 const STRIDE: u64 = 7_919;
 
@@ -52,6 +54,9 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     });
     let tokens = tokens.await?;
     floor.stop().await?;
+    let long = fill_versions(&stack, VERSIONS).await?;
+    let present = service.one_client(&content::segment_id(long), plan.times).await?;
+    let history = service.one_client(&format!("{}/history", content::segment_id(long)), plan.times).await?;
     stack.stop().await?;
 
     report.add_loop(SECTION, "one segment, 16 connections", &one, Some(Aim::AtLeast(12_000.0)));
@@ -61,6 +66,11 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.add_loop(SECTION, "list of 60, 16 connections", &list, Some(Aim::AtLeast(4_000.0)));
     report.add_loop(SECTION, "floor: bare handler, list of 60", &bare_list, None);
     report.add(SECTION, "list of 60 / floor: rate", list.per_second() / bare_list.per_second(), "x");
+    report.add(SECTION, "one segment, 1 connection: p50", present.millis(0.5), "ms");
+    let what = format!("history of {VERSIONS} versions, first page, 1 connection: p50");
+    report.add(SECTION, what, history.millis(0.5), "ms");
+    let ratio = history.millis(0.5) / present.millis(0.5);
+    report.aimed(SECTION, "history, first page / one segment: time", ratio, "x", Aim::AtMost(2.0));
     let (half, nearly_all) = (tokens.millis(0.5), tokens.millis(0.99));
     report.add(SECTION, "a write visible to a token read, 4 connections: p50", half, "ms");
     let what = "a write visible to a token read, 4 connections: p99";
@@ -82,6 +92,12 @@ impl Reader<'_> {
         let path = format!("{}?pageSize=60", self.base);
         let step = async |connection: &mut Connection| self.get(connection, &path).await;
         closed_loop(self.address, CONNECTIONS, times, step).await
+    }
+
+    /// How long one client waits for what is at a path below the segments.
+    async fn one_client(&self, path: &str, times: Times) -> anyhow::Result<Measured> {
+        let path = format!("{}/{path}", self.base);
+        closed_loop(self.address, 1, times, async |connection| self.get(connection, &path).await).await
     }
 
     async fn get(&self, connection: &mut Connection, path: &str) -> anyhow::Result<Duration> {

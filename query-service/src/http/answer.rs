@@ -36,14 +36,36 @@ pub fn one(app: &App, shown: Shown, found: Tagged, condition: Option<TagConditio
     let mut tag = format!("{}.{}", found.incarnation, found.version);
     let doc = shape.reduce(found.doc)?;
     if found.shows_names || shape.chooses_language() {
-        let hash = blake3::hash(doc.as_bytes());
-        tag.extend([".", &hash.to_hex()[..TAG_HASH_DIGITS]]);
+        tag.extend([".", &hash(&doc)]);
     }
+    Ok(tagged(app, shown, doc, &tag, condition))
+}
+
+/// The same for a document as it was. Its tag is a hash of the body, which no write takes for that of the present document.
+///
+/// # Errors
+/// When the document cannot be reduced.
+pub fn one_past(app: &App, shown: Shown, doc: String, condition: Option<TagCondition>, shape: &Shape) -> ApiResult {
+    let doc = shape.reduce(doc)?;
+    let tag = hash(&doc);
+    Ok(tagged(app, shown, doc, &tag, condition))
+}
+
+fn tagged(app: &App, shown: Shown, doc: String, tag: &str, condition: Option<TagCondition>) -> HttpResponse {
     let quoted = format!("\"{tag}\"");
-    if condition.is_some_and(|condition| condition.matches_weakly(&tag)) {
-        return Ok(headed(app, shown, HttpResponse::NotModified()).insert_header((ETAG, quoted)).finish());
+    if condition.is_some_and(|condition| condition.matches_weakly(tag)) {
+        return headed(app, shown, HttpResponse::NotModified()).insert_header((ETAG, quoted)).finish();
     }
-    Ok(headed(app, shown, HttpResponse::Ok()).insert_header((ETAG, quoted)).insert_header(JSON).body(doc))
+    headed(app, shown, HttpResponse::Ok()).insert_header((ETAG, quoted)).insert_header(JSON).body(doc)
+}
+
+fn hash(doc: &str) -> String {
+    blake3::hash(doc.as_bytes()).to_hex()[..TAG_HASH_DIGITS].to_owned()
+}
+
+/// 200 with a JSON Patch.
+pub fn patch(app: &App, shown: Shown, patch: &json_patch::Patch) -> HttpResponse {
+    headed(app, shown, HttpResponse::Ok()).insert_header((CONTENT_TYPE, PATCH_FORMAT)).body(patch.to_string())
 }
 
 /// 200 with an array of the documents, and the total if it was asked for.
@@ -64,6 +86,7 @@ pub fn many(app: &App, shown: Shown, page: PageOf<String>) -> HttpResponse {
     response.insert_header(JSON).body(body)
 }
 
+const PATCH_FORMAT: &str = "application/json-patch+json";
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
 
 fn headed(app: &App, shown: Shown, mut response: HttpResponseBuilder) -> HttpResponseBuilder {

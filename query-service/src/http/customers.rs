@@ -2,7 +2,8 @@
 //! `GET …/customers/{customerId}/{legalEntityId}`.
 
 use shared::{
-    http::{ApiError, ApiResult, Call},
+    Timestamp,
+    http::{ApiError, ApiResult, Call, past::AS_OF},
     ids::{CustomerId, CustomerRef, InvalidId, LegalEntityId, SegmentId},
 };
 
@@ -18,19 +19,23 @@ use crate::{
     views::{Visible, customers},
 };
 
-/// `GET /segments/{segmentId}/customers`: to a customer only their own assignments, and of an active segment.
+/// `GET /segments/{segmentId}/customers`: as they are, or as they were; to a customer only their own assignments, and of an active segment.
 pub async fn list(app: App, call: Call) -> ApiResult {
     let listing = Listing::of(&app, &call, Resource::Customer)?;
     let query = query_of_list(&call)?;
-    let visible = if call.caller.reads_all() { Some(Visible::Everything) } else { sight::own_by_token(&app, &call) };
-    answer_list(&app, &call, listing, query, visible).await
+    let as_of = call.query().get_instant(AS_OF)?;
+    // Who may see the past sees all of it.
+    let sees_all = call.caller.reads_all() || as_of.is_some();
+    let visible = if sees_all { Some(Visible::Everything) } else { sight::own_by_token(&app, &call) };
+    answer_list(&app, &call, listing, Part { query, visible, as_of }).await
 }
 
 /// `POST /segments/{segmentId}/customers/search`, which no customer may.
 pub async fn search(app: App, mut call: Call) -> ApiResult {
     let listing = Listing::of(&app, &call, Resource::Customer)?;
     let query = query_of_search(&mut call).await?;
-    answer_list(&app, &call, listing, query, Some(Visible::Everything)).await
+    let part = Part { query, visible: Some(Visible::Everything), as_of: None };
+    answer_list(&app, &call, listing, part).await
 }
 
 /// `GET /segments/{segmentId}/customers/{customerId}` and `…/{legalEntityId}`, which no customer may.
@@ -54,13 +59,21 @@ fn customer(call: &Call) -> Result<CustomerRef, InvalidId> {
     })
 }
 
-async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, visible: Option<Visible>) -> ApiResult {
+/// Which assignments a list is about.
+struct Part {
+    query: Query,
+    visible: Option<Visible>,
+    as_of: Option<Timestamp>,
+}
+
+async fn answer_list(app: &App, call: &Call, listing: Listing, part: Part) -> ApiResult {
     let segment_id = SegmentId::parse(&call.path.segment_id).ok();
     let shown = listing.awaited.wait(app, call, segment_id.as_ref()).await?;
-    let page = match (&visible, &segment_id) {
+    let page = match (&part.visible, &segment_id) {
         (Some(visible), Some(segment_id)) => {
             let (tenant, sort, page) = (&call.tenant, &listing.sort, listing.page);
-            let wanted = customers::Wanted { tenant, segment_id, visible, query: &query, sort, page };
+            let (query, as_of) = (&part.query, part.as_of);
+            let wanted = customers::Wanted { tenant, segment_id, visible, as_of, query, sort, page };
             customers::list(&app.reader, &wanted).await.map_err(super::database)?
         }
         _ => listing.nothing(),

@@ -82,6 +82,7 @@ fn acknowledged(app: &App, call: &Call, segment: Option<&SegmentId>) -> Position
 
 /// Names, trees and matches follow from reference data; segments know nothing of it.
 fn shows_reference_data(operation: Operation) -> bool {
-    use Operation::{GetSegment, ListMySegments, ListSegments, SearchSegments};
-    !matches!(operation, ListSegments | ListMySegments | SearchSegments | GetSegment)
+    use Operation::{DiffSegment, GetSegment, ListMySegments, ListSegmentHistory, ListSegments, SearchSegments};
+    let of_segments = [ListSegments, ListMySegments, SearchSegments, GetSegment, ListSegmentHistory, DiffSegment];
+    !of_segments.contains(&operation)
 }

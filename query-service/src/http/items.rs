@@ -1,7 +1,8 @@
 //! `GET /segments/items`, and below a segment: `GET …/items`, `POST …/items/search`, `GET …/items/{type}/{itemId}`.
 
 use shared::{
-    http::{ApiError, ApiResult, Call},
+    Timestamp,
+    http::{ApiError, ApiResult, Call, past::AS_OF},
     ids::{ItemId, ItemRef, ItemType, SegmentId},
 };
 
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     q::{Query, Resource},
-    views::items,
+    views::{Visible, items},
 };
 
 /// `GET /segments/items`.
@@ -23,15 +24,16 @@ pub async fn list(app: App, call: Call) -> ApiResult {
     let only_active = call.query().get_bool("onlyActive")?;
     let site_code = call.query().get_text("siteCode")?;
     let query = query_of_list(&call)?;
-    let part = Part { segment: Below::AnySegment, site_code, only_active };
+    let part = Part { segment: Below::AnySegment, site_code, only_active, as_of: None };
     answer_list(&app, &call, listing, query, part).await
 }
 
-/// `GET /segments/{segmentId}/items`.
+/// `GET /segments/{segmentId}/items`: as they are, or as they were.
 pub async fn list_of_segment(app: App, call: Call) -> ApiResult {
     let listing = Listing::of(&app, &call, Resource::Item)?;
     let query = query_of_list(&call)?;
-    answer_list(&app, &call, listing, query, Part::of_segment(&call)).await
+    let as_of = call.query().get_instant(AS_OF)?;
+    answer_list(&app, &call, listing, query, Part { as_of, ..Part::of_segment(&call) }).await
 }
 
 /// `POST /segments/{segmentId}/items/search`.
@@ -63,6 +65,7 @@ struct Part<'a> {
     segment: Below,
     site_code: Option<&'a str>,
     only_active: bool,
+    as_of: Option<Timestamp>,
 }
 
 enum Below {
@@ -75,12 +78,13 @@ enum Below {
 impl Part<'_> {
     fn of_segment(call: &Call) -> Self {
         let segment = SegmentId::parse(&call.path.segment_id).map_or(Below::NoSegment, Below::Segment);
-        Self { segment, site_code: None, only_active: false }
+        Self { segment, site_code: None, only_active: false, as_of: None }
     }
 }
 
 async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, part: Part<'_>) -> ApiResult {
-    let visible = sight::of_caller(app, call)?;
+    // Who may see the past sees all of it.
+    let visible = if part.as_of.is_some() { Some(Visible::Everything) } else { sight::of_caller(app, call)? };
     let segment_id = match &part.segment {
         Below::Segment(id) => Some(id),
         Below::AnySegment | Below::NoSegment => None,
@@ -94,6 +98,7 @@ async fn answer_list(app: &App, call: &Call, listing: Listing, query: Query, par
                 segment_id,
                 site_code: part.site_code,
                 only_active: part.only_active,
+                as_of: part.as_of,
                 query: &query,
                 sort: &listing.sort,
                 page: listing.page,

@@ -1,13 +1,14 @@
 //! `GET /segments`, `GET /segments/me`, `POST /segments/search`, `GET /segments/{segmentId}`.
 
 use shared::{
-    http::{ApiError, ApiResult, Call},
+    http::{ApiError, ApiResult, Call, past::Moment},
     ids::SegmentId,
 };
 
 use super::{
     App, answer,
     fresh::Awaited,
+    history,
     listing::{Listing, query_of_list, query_of_search},
     shape::Shape,
     sight,
@@ -41,8 +42,11 @@ pub async fn search(app: App, mut call: Call) -> ApiResult {
     answer_list(&app, &call, listing, query, visible).await
 }
 
-/// `GET /segments/{segmentId}`.
+/// `GET /segments/{segmentId}`: as it is, or as it was.
 pub async fn get(app: App, call: Call) -> ApiResult {
+    if let Some(moment) = Moment::of(call.query())? {
+        return history::get(app, call, moment).await;
+    }
     let visible = sight::of_caller(&app, &call)?;
     let shape = Shape::of(&app, &call, Resource::Segment)?;
     let condition = answer::if_none_match(&call)?;

@@ -50,7 +50,7 @@ impl Shape {
 
     /// Whether another language may be shown to another request of the same address.
     pub fn chooses_language(&self) -> bool {
-        !self.localized.is_empty() && !self.languages.accepted.wants_all()
+        !self.localized.is_empty() && !self.languages.are_all()
     }
 
     /// Reduces a document. Most are shown as they are stored, and not even parsed.
@@ -81,6 +81,11 @@ impl Languages {
     #[cfg(test)]
     pub fn all(default: &str) -> Self {
         Self { accepted: AcceptedLanguages::all(), default: default.to_owned() }
+    }
+
+    /// Whether all are shown.
+    pub fn are_all(&self) -> bool {
+        self.accepted.wants_all()
     }
 
     /// Reduces a text in several languages to the one that is shown, unless all are.

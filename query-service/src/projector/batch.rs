@@ -90,8 +90,7 @@ impl Batch {
         match self.acceptance.step(record) {
             Verdict::Accepted => match Envelope::open(record) {
                 Ok(envelope) => {
-                    let (key, incarnation) = (envelope.key(), envelope.incarnation());
-                    self.changes.entry(key).or_default().fold(envelope.event, incarnation, record.offset);
+                    self.changes.entry(envelope.key()).or_default().fold(envelope, record.offset);
                 }
                 Err(error) => {
                     // All that acceptance changes; the batch before this record is still good.

@@ -1,15 +1,22 @@
-//! What happened to one segment and to what is assigned to it: events folded into their net effect.
+//! What happened to one segment and to what is assigned to it: events folded into their net effect, and into what the past
+//! keeps of each.
 //!
-//! Pure. A deletion clears what was collected before it, and what follows it starts anew.
+//! Pure. A deletion clears what was collected before it, and what follows it starts anew; the past keeps everything.
 
-use std::{collections::HashMap, hash::Hash};
+mod holding;
+
+use std::sync::Arc;
 
 use shared::{
-    document::{AssignmentType, Metadata, Mixins, Segment},
-    events::{CustomerAssigned, Event, ItemAssigned},
+    Timestamp,
+    document::Segment,
+    events::{CustomerAssigned, Envelope, Event, EventType, ItemAssigned, PatchOperation},
     ids::{CustomerRef, ItemRef},
     log::Offset,
 };
+use uuid::Uuid;
+
+pub use self::holding::{Assignment, AssignmentChange, Holding, Over};
 
 /// Tells one life of an id from the next.
 pub type Incarnation = u32;
@@ -17,22 +24,26 @@ pub type Incarnation = u32;
 /// What happened to one segment and its assignments.
 #[derive(Debug, Default)]
 pub struct Change {
-    /// The segment was deleted, with what it had before the batch; what the other members hold came after.
+    /// The segment was deleted, with what it had before the batch.
     pub emptied: Option<Emptied>,
     /// The document.
     pub document: DocumentChange,
+    /// What the past keeps of it, in order.
+    pub entries: Vec<Entry>,
     /// The products and categories.
-    pub items: HashMap<ItemRef, AssignmentChange>,
+    pub items: Holding<ItemRef>,
     /// The customers.
-    pub customers: HashMap<CustomerRef, AssignmentChange>,
+    pub customers: Holding<CustomerRef>,
 }
 
-/// The last deletion of a segment within the batch.
+/// The first deletion of a segment within the batch; what it had when another came is all of the batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Emptied {
     /// Of the deletion.
     pub offset: Offset,
-    /// The most assignments, of items and customers together, that a deletion in this batch took away.
+    /// When it was.
+    pub at: Timestamp,
+    /// How many assignments, of items and customers together, it took away.
     pub assignments: u64,
 }
 
@@ -43,97 +54,94 @@ pub enum DocumentChange {
     #[default]
     Untouched,
     /// It is new.
-    Created(Box<Segment>, Incarnation),
+    Created(Arc<Segment>, Incarnation),
     /// It was there before the batch and is now this.
-    Changed(Box<Segment>),
+    Changed(Arc<Segment>),
     /// It is gone.
     Gone,
 }
 
-/// What became of an assignment.
+/// An event about the document.
 #[derive(Debug)]
-pub enum AssignmentChange {
-    /// It is new.
-    Created(Assignment, Incarnation),
-    /// It was there before the batch and is now this.
-    Changed(Assignment),
-    /// It is gone.
-    Gone,
-}
-
-/// An assignment as the event carries it.
-#[derive(Debug)]
-pub struct Assignment {
+pub struct Entry {
     /// Of the event.
     pub offset: Offset,
-    /// How it came to be; items do not tell.
-    pub assignment_type: Option<AssignmentType>,
-    /// Free-form members.
-    pub mixins: Option<Mixins>,
-    /// Version and times.
-    pub metadata: Metadata,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What it was.
+    pub kind: EventType,
+    /// Who asked.
+    pub actor: String,
+    /// Which request it answers.
+    pub command: Uuid,
+    /// What a patch did.
+    pub operations: Option<Vec<PatchOperation>>,
+    /// The document that it left; none if it deleted it.
+    pub document: Option<Arc<Segment>>,
 }
 
 impl Change {
     /// Adds the effect of the next event of this segment.
-    pub fn fold(&mut self, event: Event, incarnation: Incarnation, offset: Offset) {
+    pub fn fold(&mut self, envelope: Envelope, offset: Offset) {
+        let (at, incarnation) = (envelope.time, envelope.incarnation());
+        let Envelope { actor, command, event, .. } = envelope;
+        let kind = event.event_type();
+        let entry = Entry { offset, at, kind, actor: actor.0, command: command.id, operations: None, document: None };
         match event {
             Event::SegmentCreated(event) => {
-                self.document = DocumentChange::Created(Box::new(event.segment), incarnation);
+                let segment = self.keep(entry, event.segment);
+                self.document = DocumentChange::Created(segment, incarnation);
             }
-            Event::SegmentReplaced(event) => self.document.change(event.segment),
-            Event::SegmentPatched(event) => self.document.change(event.segment),
+            Event::SegmentReplaced(event) => {
+                let segment = self.keep(entry, event.segment);
+                self.document.change(segment);
+            }
+            Event::SegmentPatched(event) => {
+                let entry = Entry { operations: Some(event.patch), ..entry };
+                let segment = self.keep(entry, event.segment);
+                self.document.change(segment);
+            }
             Event::SegmentDeleted(event) => {
                 let counts = event.assignment_counts;
-                let before = self.emptied.map_or(0, |emptied| emptied.assignments);
-                let assignments = counts.items.saturating_add(counts.customers).max(before);
-                *self = Self { emptied: Some(Emptied { offset, assignments }), ..Self::default() };
+                let assignments = counts.items.saturating_add(counts.customers);
+                self.emptied.get_or_insert(Emptied { offset, at, assignments });
+                self.items.end(at);
+                self.customers.end(at);
                 self.document = DocumentChange::Gone;
+                self.entries.push(entry);
             }
             Event::ItemAssigned(event) => {
                 let ItemAssigned { item_type: kind, item_id: id, mixins, metadata, created, .. } = event;
                 let assignment = Assignment { offset, assignment_type: None, mixins, metadata };
-                assign(&mut self.items, ItemRef { kind, id }, assignment, created.then_some(incarnation));
+                self.items.assign(ItemRef { kind, id }, assignment, created.then_some(incarnation), at);
             }
             Event::ItemUnassigned(event) => {
-                self.items.insert(ItemRef { kind: event.item_type, id: event.item_id }, AssignmentChange::Gone);
+                self.items.unassign(ItemRef { kind: event.item_type, id: event.item_id }, at);
             }
             Event::CustomerAssigned(event) => {
                 let customer = event.customer();
                 let CustomerAssigned { assignment_type, mixins, metadata, created, .. } = event;
                 let assignment = Assignment { offset, assignment_type: Some(assignment_type), mixins, metadata };
-                assign(&mut self.customers, customer, assignment, created.then_some(incarnation));
+                self.customers.assign(customer, assignment, created.then_some(incarnation), at);
             }
-            Event::CustomerUnassigned(event) => {
-                self.customers.insert(event.customer(), AssignmentChange::Gone);
-            }
+            Event::CustomerUnassigned(event) => self.customers.unassign(event.customer(), at),
         }
+    }
+
+    /// The document that an event left, in the past from now on.
+    fn keep(&mut self, entry: Entry, segment: Segment) -> Arc<Segment> {
+        let segment = Arc::new(segment);
+        self.entries.push(Entry { document: Some(Arc::clone(&segment)), ..entry });
+        segment
     }
 }
 
 impl DocumentChange {
     /// Keeps the incarnation of a document that the same batch created.
-    fn change(&mut self, segment: Segment) {
+    fn change(&mut self, segment: Arc<Segment>) {
         match self {
-            Self::Created(held, _) => **held = segment,
-            Self::Untouched | Self::Changed(_) | Self::Gone => *self = Self::Changed(Box::new(segment)),
+            Self::Created(held, _) => *held = segment,
+            Self::Untouched | Self::Changed(_) | Self::Gone => *self = Self::Changed(segment),
         }
     }
-}
-
-/// `created` is the incarnation of a new assignment; another one keeps what the same batch gave it.
-fn assign<T: Eq + Hash>(
-    changes: &mut HashMap<T, AssignmentChange>,
-    target: T,
-    assignment: Assignment,
-    created: Option<Incarnation>,
-) {
-    let change = match (created, changes.get(&target)) {
-        (Some(incarnation), _) => AssignmentChange::Created(assignment, incarnation),
-        (None, Some(AssignmentChange::Created(_, held))) => AssignmentChange::Created(assignment, *held),
-        (None, Some(AssignmentChange::Changed(_) | AssignmentChange::Gone) | None) => {
-            AssignmentChange::Changed(assignment)
-        }
-    };
-    changes.insert(target, change);
 }

@@ -4,6 +4,10 @@
 use shared::log::{Acceptance, Offset, Partition};
 use sqlx::{PgConnection, types::Json};
 
+/// The layout of the views that this program writes: the last migration after which everything is projected anew. The table
+/// refuses an older one, so that no program leaves out what it does not know.
+const LAYOUT: i16 = 5;
+
 /// Another projector has applied the same records: what this one prepared must not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("another projector was here")]
@@ -26,11 +30,12 @@ pub async fn load(
 ) -> Result<Acceptance, sqlx::Error> {
     let fresh = Acceptance::new(partition, partitions);
     sqlx::query(
-        "insert into projection (partition, next_offset, acceptance) values ($1, $2, $3) on conflict do nothing",
+        "insert into projection (partition, next_offset, acceptance, layout) values ($1, $2, $3, $4) on conflict do nothing",
     )
     .bind(column(partition))
     .bind(fresh.next_offset())
     .bind(Json(&fresh))
+    .bind(LAYOUT)
     .execute(&mut *connection)
     .await?;
     let stored: Json<Acceptance> = sqlx::query_scalar("select acceptance from projection where partition = $1")

@@ -3,6 +3,7 @@
 //! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`].
 
 mod assignments;
+mod history;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,10 +14,13 @@ use shared::{
     log::Offset,
 };
 
-pub use self::assignments::{AssignmentKeys, AssignmentRows, Assignments};
+pub use self::{
+    assignments::{AssignmentKeys, AssignmentRows, Assignments},
+    history::HistoryRows,
+};
 use super::{
     batch::Batch,
-    change::{DocumentChange, Incarnation},
+    change::{DocumentChange, Emptied, Incarnation},
 };
 use crate::q::columns::SegmentColumns;
 
@@ -30,9 +34,11 @@ pub struct Rows {
     /// Documents that are gone.
     pub gone: Keys,
     /// Segments all of whose assignments from before the batch are gone.
-    pub emptied: Keys,
-    /// The same for those with very many, with the offset of the deletion.
-    pub buried: (Keys, Vec<Offset>),
+    pub emptied: Deletions,
+    /// The same for those with very many.
+    pub buried: Deletions,
+    /// What the past keeps of documents.
+    pub history: HistoryRows,
     /// Products and categories.
     pub items: Assignments,
     /// Customers.
@@ -44,6 +50,14 @@ pub struct Rows {
 pub struct Keys {
     pub tenant: Vec<String>,
     pub segment_id: Vec<String>,
+}
+
+/// Deletions of segments.
+#[derive(Debug, Default)]
+pub struct Deletions {
+    pub key: Keys,
+    pub log_offset: Vec<Offset>,
+    pub ended_at: Vec<DateTime<Utc>>,
 }
 
 /// Rows of `segment`.
@@ -77,13 +91,13 @@ impl Rows {
     pub fn of(batch: Batch, bury_from: u64) -> serde_json::Result<Self> {
         let mut rows = Self::default();
         for (key, change) in batch.changes {
-            match change.emptied {
-                Some(emptied) if emptied.assignments >= bury_from => {
-                    rows.buried.0.push(&key);
-                    rows.buried.1.push(emptied.offset);
-                }
-                Some(_) => rows.emptied.push(&key),
-                None => {}
+            if let Some(emptied) = change.emptied {
+                let is_big = emptied.assignments >= bury_from;
+                let deletions = if is_big { &mut rows.buried } else { &mut rows.emptied };
+                deletions.push(&key, emptied);
+            }
+            for entry in change.entries {
+                rows.history.push(&key, entry)?;
             }
             match change.document {
                 DocumentChange::Untouched => {}
@@ -93,8 +107,8 @@ impl Rows {
                 DocumentChange::Changed(segment) => rows.changed.push(&key, &segment, None)?,
                 DocumentChange::Gone => rows.gone.push(&key),
             }
-            rows.items.push(&key, change.items)?;
-            rows.customers.push(&key, change.customers)?;
+            rows.items.push(&key, change.items, change.emptied.is_some())?;
+            rows.customers.push(&key, change.customers, change.emptied.is_some())?;
         }
         Ok(rows)
     }
@@ -109,6 +123,14 @@ impl Keys {
     fn push(&mut self, key: &SegmentKey) {
         self.tenant.push(key.tenant.to_string());
         self.segment_id.push(key.id.to_string());
+    }
+}
+
+impl Deletions {
+    fn push(&mut self, key: &SegmentKey, emptied: Emptied) {
+        self.key.push(key);
+        self.log_offset.push(emptied.offset);
+        self.ended_at.push(emptied.at.datetime());
     }
 }
 

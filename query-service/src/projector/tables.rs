@@ -1,18 +1,23 @@
 //! The statements by which a batch changes the views: one for each table and kind of change, and only those that have rows.
 //!
-//! Deletions come first. Within a batch a deleted segment holds only what came after, so their order is otherwise free.
+//! What ends goes into the past before anything overwrites it. Deletions come next. Within a batch a deleted segment holds only
+//! what came after, so their order is otherwise free.
 
 mod assignments;
+mod history;
 
 use sqlx::{Executor as _, PgConnection, Postgres, query::Query};
 
-use self::assignments::{CUSTOMERS, ITEMS};
-use super::rows::{Keys, Rows, SegmentRows};
+pub use self::assignments::{CUSTOMERS, ITEMS, Mark};
+use super::rows::{Deletions, Keys, Rows, SegmentRows};
 
 /// Writes the rows; the caller's transaction also stores the offset.
 pub async fn write(connection: &mut PgConnection, partition: i16, rows: &Rows) -> Result<(), sqlx::Error> {
-    let Rows { created, changed, gone, emptied, buried, items, customers } = rows;
-    bury(connection, &buried.0, &buried.1).await?;
+    let Rows { created, changed, gone, emptied, buried, history, items, customers } = rows;
+    history::append(connection, partition, history).await?;
+    ITEMS.end(connection, items).await?;
+    CUSTOMERS.end(connection, customers).await?;
+    bury(connection, buried).await?;
     ITEMS.empty(connection, emptied).await?;
     CUSTOMERS.empty(connection, emptied).await?;
     delete(connection, DELETE_SEGMENTS, gone).await?;
@@ -38,14 +43,14 @@ async fn delete(connection: &mut PgConnection, statement: &'static str, keys: &K
     Ok(())
 }
 
-async fn bury(connection: &mut PgConnection, keys: &Keys, offsets: &[i64]) -> Result<(), sqlx::Error> {
-    if !keys.is_empty() {
+async fn bury(connection: &mut PgConnection, buried: &Deletions) -> Result<(), sqlx::Error> {
+    if !buried.key.is_empty() {
         let statement = sqlx::query(
-            "insert into buried (tenant, segment_id, log_offset)
-             select * from unnest($1::text[], $2::text[], $3::bigint[])
-             on conflict on constraint buried_pkey do update set log_offset = excluded.log_offset",
+            "insert into buried (tenant, segment_id, until_offset, ended_at)
+             select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])",
         );
-        connection.execute(statement.bind(&keys.tenant).bind(&keys.segment_id).bind(offsets)).await?;
+        let statement = statement.bind(&buried.key.tenant).bind(&buried.key.segment_id);
+        connection.execute(statement.bind(&buried.log_offset).bind(&buried.ended_at)).await?;
     }
     Ok(())
 }

@@ -10,6 +10,15 @@ union all
 select 'customer_assignment', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
 from live_customer_assignment row
 union all
+select 'segment_history', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
+from segment_history row
+union all
+select 'past_item_assignment', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
+from item_assignment_history row where ended_at is not null
+union all
+select 'past_customer_assignment', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
+from customer_assignment_history row where ended_at is not null
+union all
 select 'customer', count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text
 from customer row
 union all

@@ -1,9 +1,12 @@
 //! Reads of customer assignments.
 
-use shared::ids::{CustomerRef, LegalEntityId, SegmentId, Tenant};
+use shared::{
+    Timestamp,
+    ids::{CustomerRef, LegalEntityId, SegmentId, Tenant},
+};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Page, PageOf, Reader, Tagged, Visible, doc::assignment_doc, select_page};
+use super::{Page, PageOf, Reader, Tagged, Visible, doc::assignment_doc, history::push_assignments, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
 
 /// Which assignments are wanted.
@@ -15,6 +18,8 @@ pub struct Wanted<'a> {
     pub segment_id: &'a SegmentId,
     /// What the caller may see: a customer only their own.
     pub visible: &'a Visible,
+    /// As they were at this instant, not as they are.
+    pub as_of: Option<Timestamp>,
     /// The filter.
     pub query: &'a Query,
     /// The order.
@@ -80,13 +85,14 @@ pub async fn get(
 /// A page of assignments, JSON.
 pub async fn list(reader: &Reader, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
-        sql.push(" from live_customer_assignment a where a.tenant = ").push_bind(wanted.tenant.as_str());
+        push_assignments(sql, "customer", wanted.tenant, wanted.as_of);
         sql.push(" and a.segment_id = ").push_bind(wanted.segment_id.as_str());
         push_own(sql, wanted);
         push_filter(sql, Resource::Customer, wanted.query);
     };
-    let is_common = wanted.query.is_empty();
-    select_page(reader, wanted.tenant, DOC, push_from, wanted.sort, wanted.page, is_common).await
+    let push_order = |sql: &mut QueryBuilder<Postgres>| wanted.sort.push_order_by(sql);
+    let is_common = wanted.query.is_empty() && wanted.as_of.is_none();
+    select_page(reader, wanted.tenant, DOC, push_from, push_order, wanted.page, is_common).await
 }
 
 /// Of a segment that a customer sees, the assignments by which they do.

@@ -1,9 +1,12 @@
 //! Reads of item assignments.
 
-use shared::ids::{ItemRef, SegmentId, Tenant};
+use shared::{
+    Timestamp,
+    ids::{ItemRef, SegmentId, Tenant},
+};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Page, PageOf, Reader, Tagged, Visible, doc::assignment_doc, select_page};
+use super::{Page, PageOf, Reader, Tagged, Visible, doc::assignment_doc, history::push_assignments, select_page};
 use crate::q::{Query, Resource, sort::Sort, sql::push_filter};
 
 /// Which assignments are wanted.
@@ -19,6 +22,8 @@ pub struct Wanted<'a> {
     pub site_code: Option<&'a str>,
     /// Those of active segments only.
     pub only_active: bool,
+    /// As they were at this instant, not as they are.
+    pub as_of: Option<Timestamp>,
     /// The filter.
     pub query: &'a Query,
     /// The order.
@@ -66,15 +71,16 @@ pub async fn get(
 /// A page of assignments, JSON.
 pub async fn list(reader: &Reader, wanted: &Wanted<'_>) -> Result<PageOf<String>, sqlx::Error> {
     let push_from = |sql: &mut QueryBuilder<Postgres>| {
-        sql.push(" from live_item_assignment a where a.tenant = ").push_bind(wanted.tenant.as_str());
+        push_assignments(sql, "item", wanted.tenant, wanted.as_of);
         if let Some(segment_id) = wanted.segment_id {
             sql.push(" and a.segment_id = ").push_bind(segment_id.as_str());
         }
         push_segment_condition(sql, wanted);
         push_filter(sql, Resource::Item, wanted.query);
     };
-    let is_common = wanted.query.is_empty();
-    select_page(reader, wanted.tenant, DOC, push_from, wanted.sort, wanted.page, is_common).await
+    let push_order = |sql: &mut QueryBuilder<Postgres>| wanted.sort.push_order_by(sql);
+    let is_common = wanted.query.is_empty() && wanted.as_of.is_none();
+    select_page(reader, wanted.tenant, DOC, push_from, push_order, wanted.page, is_common).await
 }
 
 fn push_segment_condition(sql: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>) {

@@ -8,11 +8,12 @@ use sqlx::{
 };
 
 /// Version, what it is about, and the statements.
-const ALL: [(i64, &str, &str); 4] = [
+const ALL: [(i64, &str, &str); 5] = [
     (1, "views", include_str!("../../migrations/0001_views.sql")),
     (2, "customers", include_str!("../../migrations/0002_customers.sql")),
     (3, "reference", include_str!("../../migrations/0003_reference.sql")),
     (4, "wall", include_str!("../../migrations/0004_wall.sql")),
+    (5, "history", include_str!("../../migrations/0005_history.sql")),
 ];
 
 /// Brings the tables to which the connection's `search_path` leads up to date.
@@ -20,24 +21,67 @@ const ALL: [(i64, &str, &str); 4] = [
 /// # Errors
 /// When the database refuses, or was migrated by statements that differ from these.
 pub async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    Migrator::new(Embedded).await?.run(connection).await
+    Migrator::new(First(ALL.len())).await?.run(connection).await
 }
 
+/// So many of them, from the first on.
 #[derive(Debug)]
-struct Embedded;
+struct First(usize);
 
-impl MigrationSource<'static> for Embedded {
+impl MigrationSource<'static> for First {
     fn resolve(self) -> BoxFuture<'static, Result<Vec<Migration>, BoxDynError>> {
         let migration = |(version, about, sql): (i64, &'static str, &'static str)| {
             Migration::new(version, about.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
         };
-        Box::pin(async move { Ok(ALL.map(migration).into()) })
+        Box::pin(async move { Ok(ALL.into_iter().take(self.0).map(migration).collect()) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlx::{Connection as _, Executor as _};
+
     use super::*;
+    use crate::views::{Database, options, wall};
+
+    /// What the program of migration 4 had projected, how it looks for rows to remove, and how it takes up a partition.
+    const OLD: &str = "
+        insert into segment (tenant, segment_id, partition, incarnation, version, created_at, modified_at, status,
+            site_code, search, texts, doc)
+        values ('acme', 'g1', 0, '00000000', 1, now(), now(), 'ACTIVE', 'main', '{}', '', '{}');
+        insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version,
+            created_at, modified_at)
+        values ('acme', 'g1', 'PRODUCT', 'p1', 0, 2, '00000000', 1, now(), now());
+        insert into buried values ('acme', 'g2', 1);
+        insert into customer (tenant, customer_id) values ('acme', 'c1')";
+    const REAP: &str = "select tenant, segment_id, log_offset from buried limit 1";
+    const TAKE_UP: &str =
+        "insert into projection (partition, next_offset, acceptance) values (0, 0, '{}') on conflict do nothing";
+
+    #[tokio::test]
+    async fn what_was_projected_before_there_was_a_past_is_projected_anew_and_not_by_an_old_program() {
+        let database = local_parts::testing::database().await;
+        let options = options(&Database::at(database.url())).expect("a URL");
+        let mut connection = PgConnection::connect_with(&options).await.expect("connected");
+        wall::admit_reader(&mut connection).await.expect("a reader");
+        connection.execute("create schema v1").await.expect("a schema");
+        Migrator::new(First(4)).await.expect("migrations").run(&mut connection).await.expect("made");
+        sqlx::raw_sql(OLD).execute(&mut connection).await.expect("filled");
+        connection.execute(TAKE_UP).await.expect("taken up");
+
+        run(&mut connection).await.expect("migrated");
+        for (table, expected) in
+            [("segment", 0), ("item_assignment", 0), ("buried", 0), ("projection", 0), ("customer", 1)]
+        {
+            let count = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
+            let rows: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await.expect("a number");
+            assert_eq!(rows, expected, "{table}");
+        }
+        for (statement, code) in [(TAKE_UP, "23502"), (REAP, "42703")] {
+            let refused = connection.execute(statement).await.expect_err("refused").into_database_error();
+            assert_eq!(refused.and_then(|error| error.code().map(String::from)).as_deref(), Some(code), "{statement}");
+        }
+    }
 
     #[test]
     fn every_file_of_the_folder_is_one_of_them() {

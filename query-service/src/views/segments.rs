@@ -47,5 +47,6 @@ pub async fn list(reader: &Reader, wanted: &Wanted<'_>) -> Result<PageOf<String>
         push_filter(sql, Resource::Segment, wanted.query);
     };
     let is_common = wanted.query.is_empty();
-    select_page(reader, wanted.tenant, "s.doc::text", push_from, wanted.sort, wanted.page, is_common).await
+    let push_order = |sql: &mut QueryBuilder<Postgres>| wanted.sort.push_order_by(sql);
+    select_page(reader, wanted.tenant, "s.doc::text", push_from, push_order, wanted.page, is_common).await
 }

@@ -23,7 +23,7 @@ pub enum Step {
     Announce,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let segment = 0..6_u8;
     let step = prop_oneof![
         4 => (segment.clone(), any::<u8>()).prop_map(|(segment, salt)| Step::Put(segment, salt)),

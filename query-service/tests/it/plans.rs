@@ -6,9 +6,12 @@ use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
     q::{Query, Resource, sort::Sort},
-    views::{self, Customer, Database, Page, Reader, Visible, Which, customers, items, matching, segments},
+    views::{self, Customer, Database, Page, Reader, Visible, Which, customers, history, items, matching, segments},
 };
-use shared::ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, Tenant};
+use shared::{
+    http::past::Moment,
+    ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, Tenant},
+};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
 
 use crate::support::eventually;
@@ -40,7 +43,11 @@ const FILL: &str = "
     from generate_series(10, 100000) n, unnest(array['acme', 'beta']) tenant;
     insert into customer select tenant, 'c' || n, 'first', 'last' || n, 'mail' || n
     from generate_series(0, 20000) n, unnest(array['acme', 'beta']) tenant;
-    analyze segment, item_assignment, customer_assignment, product, category, category_closure, product_category, customer";
+    insert into segment_history
+    select tenant, 's7', '2024-01-01'::timestamptz + n * interval '1 minute', 0, n, n,
+        'customer-segment.segment-replaced.v1', 'client:dev', gen_random_uuid(), null, '{}'
+    from generate_series(1, 10000) n, unnest(array['acme', 'beta']) tenant;
+    analyze segment, segment_history, item_assignment, customer_assignment, product, category, category_closure, product_category, customer";
 
 /// More rows than some reads together need, and fewer than the larger tables hold of one tenant.
 const MOST_ROWS: i64 = 10_000;
@@ -59,8 +66,8 @@ impl Tables {
         Self { owner: access.owner, tenant: Tenant::parse("acme").expect("a tenant"), database }
     }
 
-    /// None of these reads a table whole, nor all that it holds of the tenant.
-    async fn read_by_indexes(&self, what: &str, read: impl AsyncFnOnce(&Reader)) {
+    /// None of these reads a table whole, nor all that it holds of the tenant. How many rows they read.
+    async fn read_by_indexes(&self, what: &str, read: impl AsyncFnOnce(&Reader)) -> i64 {
         let (whole_before, rows_before) = self.counted().await;
         let access =
             views::open(&Database::at(self.database.url()), Progress::new(1, 0)).await.expect("the views open");
@@ -73,6 +80,7 @@ impl Tables {
         // Before version 17, rows of some segments are found in their order only by reading those of all.
         let is_limited = self.version().await >= 170_000;
         assert!(!is_limited || rows - rows_before < MOST_ROWS, "{what}: {} rows", rows - rows_before);
+        rows - rows_before
     }
 
     async fn version(&self) -> i32 {
@@ -90,7 +98,7 @@ impl Tables {
     async fn counted(&self) -> (i64, i64) {
         sqlx::query_as(
             "select sum(seq_scan)::bigint, sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables
-             where relname in ('segment', 'item_assignment', 'customer_assignment', 'product', 'category',
+             where relname in ('segment', 'segment_history', 'item_assignment', 'customer_assignment', 'product', 'category',
                  'category_closure', 'product_category', 'customer')",
         )
         .fetch_one(&self.owner)
@@ -127,6 +135,7 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
                 segment_id: segment_id.as_ref(),
                 site_code,
                 only_active,
+                as_of: None,
                 query: &Query::parse(q).expect(q),
                 sort: &Sort::parse(sort, Resource::Item, "en").expect(sort),
                 page: Page { limit: 60, offset: 0, count },
@@ -199,6 +208,32 @@ async fn match_uses_indexes_at_size_whether_planned_once_or_for_its_values() {
     }
 }
 
+#[tokio::test]
+async fn a_page_of_a_long_history_reads_the_rows_of_the_page() {
+    let tables = Tables::filled().await;
+    let (tenant, segment_id) = (&tables.tenant, &SegmentId::parse("s7").expect("an id"));
+    let instant = |text: &str| Some(text.parse().expect("an instant"));
+    for (what, from, to, expected) in [
+        ("the first page", None, None, 60),
+        ("the first page of a time", instant("2024-01-03T00:00:00Z"), instant("2024-01-03T00:09:00Z"), 10),
+    ] {
+        let pages = tables.read_by_indexes(what, async |reader| {
+            let page = Page { limit: 60, offset: 0, count: false };
+            let wanted = history::Wanted { tenant, segment_id, from, to, page };
+            let found = history::list(reader, &wanted).await.expect("an answer");
+            assert_eq!(found.rows.len(), usize::try_from(expected).expect("few"), "{what}");
+        });
+        assert_eq!(pages.await, expected, "{what}");
+    }
+    let documents = tables.read_by_indexes("a document of the middle", async |reader| {
+        let moment = Moment::AsOf("2024-01-03T00:00:30Z".parse().expect("an instant"));
+        let found = history::documents(reader, tenant, segment_id, [moment]).await.expect("an answer");
+        assert_eq!(found, [Some("{}".to_owned())]);
+    });
+    // Found by the index, which may have to ask the table whether the row is there, and read.
+    assert!(documents.await <= 2);
+}
+
 /// A customer of five segments, one of them active, for two legal entities and for themselves.
 fn customer(legal_entity_id: Option<&str>) -> Customer {
     Customer {
@@ -234,6 +269,7 @@ async fn reads_of_customers(tables: &Tables) {
                     tenant,
                     segment_id: &segment_id,
                     visible: &visible,
+                    as_of: None,
                     query: &query,
                     sort: &sort,
                     page,
@@ -273,6 +309,7 @@ async fn reads_of_what_is_theirs(tables: &Tables) {
                     segment_id: None,
                     site_code: None,
                     only_active: false,
+                    as_of: None,
                     query: &Query::default(),
                     sort: &sort,
                     page,

@@ -221,7 +221,7 @@ async fn views_that_were_dropped_come_back_equal() {
     views.catch_up(&story).await;
     projection.stop().await;
     let before = views.checksum().await;
-    assert_eq!(before.len(), 10);
+    assert_eq!(before.len(), 13);
 
     sqlx::query("drop schema v1 cascade").execute(&views.owner).await.expect("dropped");
     views = views.opened_again().await;

@@ -9,7 +9,8 @@ use shared::{
     document::{AssignmentType, Metadata, Mixins, Segment},
     events::{
         Actor, AssignmentCounts, CommandStamp, CustomerAssigned, CustomerUnassigned, Envelope, Event, ItemAssigned,
-        ItemUnassigned, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp, WriterStarted,
+        ItemUnassigned, PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp,
+        WriterStarted,
     },
     ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, SegmentKey, Tenant},
     log::{
@@ -30,6 +31,14 @@ pub struct Story {
     parts: Vec<Acceptance>,
     now: i64,
     known: BTreeMap<SegmentKey, Known>,
+    told: Vec<Told>,
+}
+
+/// An event that counts.
+pub struct Told {
+    pub tenant: Tenant,
+    pub time: Timestamp,
+    pub event: Event,
 }
 
 /// A live segment.
@@ -45,7 +54,8 @@ impl Story {
         let writer = log.open_writer(&WriterName("story".to_owned())).await.expect("the log answers");
         let partitions = log.partitions();
         let parts = (0..partitions).map(|number| Acceptance::new(Partition::new(number), partitions)).collect();
-        let mut story = Self { log: log.clone(), writer, parts, now: BEGINNING, known: BTreeMap::new() };
+        let mut story =
+            Self { log: log.clone(), writer, parts, now: BEGINNING, known: BTreeMap::new(), told: Vec::new() };
         story.announce().await;
         story
     }
@@ -82,13 +92,16 @@ impl Story {
         self.tell(tenant, events).await
     }
 
-    /// Replaces one member.
+    /// Replaces these members, and gives all others their defaults.
     pub async fn patch(&mut self, tenant: &str, id: &str, body: Value) -> Positions {
+        let members = body.as_object().expect("an object").clone();
+        let add = |(name, value)| PatchOperation::Add { path: format!("/{name}"), value };
+        let patch = members.into_iter().map(add).collect();
         let Event::SegmentReplaced(replaced) = self.put_event(&key(tenant, id), body) else {
             panic!("{id} does not exist")
         };
         let SegmentReplaced { segment, previous_version } = replaced;
-        let event = Event::SegmentPatched(SegmentPatched { patch: Vec::new(), segment, previous_version });
+        let event = Event::SegmentPatched(SegmentPatched { patch, segment, previous_version });
         self.tell(tenant, vec![event]).await
     }
 
@@ -185,6 +198,11 @@ impl Story {
         lines
     }
 
+    /// Everything that happened, in order.
+    pub fn told(&self) -> &[Told] {
+        &self.told
+    }
+
     /// The items that are assigned, if the segment exists.
     pub fn items_of(&self, tenant: &str, id: &str) -> Option<Vec<ItemRef>> {
         self.known.get(&key(tenant, id)).map(|known| known.items.keys().cloned().collect())
@@ -276,8 +294,9 @@ impl Story {
         for event in events {
             let partition =
                 partition_of(&SegmentKey::new(tenant.clone(), event.segment_id().clone()), self.log.partitions());
-            let record = self.seal(partition, &tenant, event);
+            let record = self.seal(partition, &tenant, event.clone());
             batch.push((partition, record));
+            self.told.push(Told { tenant: tenant.clone(), time: self.time_of(&event), event });
         }
         let touched: Vec<Partition> = batch.iter().map(|(partition, _)| *partition).collect();
         self.append(batch).await;
@@ -289,11 +308,12 @@ impl Story {
 
     /// Seals on top of what the partition holds, and takes the record as accepted at once, so that the next fits on it.
     fn seal(&mut self, partition: Partition, tenant: &Tenant, event: Event) -> NewRecord {
+        let time = self.time_of(&event);
         let part = &mut self.parts[partition.index()];
         let envelope = Envelope {
             id: Uuid::now_v7(),
             tenant: tenant.clone(),
-            time: Timestamp::from_unix_millis(self.now),
+            time,
             sequence: 1,
             actor: Actor("client:story".to_owned()),
             command: CommandStamp { id: Uuid::now_v7(), hash: blake3_of(&event) },
@@ -309,6 +329,20 @@ impl Story {
         let placed = Record::placed(record.clone(), partition, at, envelope.time);
         assert_eq!(part.step(&placed), shared::log::Verdict::Accepted);
         record
+    }
+
+    /// What leaves something says when it did; what ends something happens in the moment of what came before.
+    fn time_of(&self, event: &Event) -> Timestamp {
+        match event {
+            Event::SegmentCreated(event) => event.segment.metadata.modified_at,
+            Event::SegmentReplaced(event) => event.segment.metadata.modified_at,
+            Event::SegmentPatched(event) => event.segment.metadata.modified_at,
+            Event::ItemAssigned(event) => event.metadata.modified_at,
+            Event::CustomerAssigned(event) => event.metadata.modified_at,
+            Event::SegmentDeleted(_) | Event::ItemUnassigned(_) | Event::CustomerUnassigned(_) => {
+                Timestamp::from_unix_millis(self.now)
+            }
+        }
     }
 
     /// Appends, and counts the offsets as the log does: a batch takes the next ones, and markers of transactions one more.

@@ -134,9 +134,9 @@ impl Views {
 
     /// Forgets everything, as if the tables had just been made.
     pub async fn clear(&self) {
-        let tables =
-            "truncate segment, item_assignment, customer_assignment, buried, projection, customer, legal_entity,
-            product, category, product_category, category_closure, reference_projection, dead_letter";
+        let tables = "truncate segment, segment_history, item_assignment, past_item_assignment, customer_assignment,
+            past_customer_assignment, buried, projection, customer, legal_entity, product, category, product_category,
+            category_closure, reference_projection, dead_letter";
         sqlx::query(tables).execute(&self.owner).await.expect("emptied");
         let mut connection = self.owner.acquire().await.expect("a connection");
         self.progress.relearn(&mut connection).await.expect("the database answers");

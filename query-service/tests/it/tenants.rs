@@ -9,9 +9,12 @@ use shared::{
 };
 use tokio::runtime::Builder;
 
-use crate::api::{Answer, Api, OWN, READ, Sent as _};
+use crate::api::{Answer, Api, MANAGE, OWN, READ, Sent as _};
 
 const TENANTS: [&str; 2] = ["acme", "beta"];
+
+/// How everything ends, asked of the past: times are not the same where the other tenant is not there.
+const IN_THE_END: &str = "?asOf=2100-01-01T00:00:00Z";
 
 /// What a tenant does with one of four segments.
 #[derive(Debug, Clone)]
@@ -72,6 +75,7 @@ async fn name(api: &Api, owner: &str) {
 async fn answers(api: &Api, tenant: &str) -> Vec<(String, Answer)> {
     let everything = api.token(&format!("{READ} tenant={tenant}"), None);
     let own = api.token(&format!("{OWN} tenant={tenant}"), Some("c1/le1"));
+    let manager = api.token(&format!("{MANAGE} tenant={tenant}"), None);
     let mut asked: Vec<(&str, String)> = Vec::new();
     for rest in ["", "/items", "?q=mixins.owner:exists", "/items?onlyActive=true", "/me"] {
         asked.extend([(&*everything, rest.to_owned()), (&*own, rest.to_owned())]);
@@ -81,6 +85,9 @@ async fn answers(api: &Api, tenant: &str) -> Vec<(String, Answer)> {
     for id in 0..4 {
         for rest in ["", "/items", "/customers", "/items/PRODUCT/i1", "/customers/c1", "/customers/c1/le1"] {
             asked.extend([(&*everything, format!("/s{id}{rest}")), (&*own, format!("/s{id}{rest}"))]);
+        }
+        for rest in ["/history", "?version=1", &format!("/items{IN_THE_END}"), &format!("/customers{IN_THE_END}")] {
+            asked.push((&*manager, format!("/s{id}{rest}")));
         }
     }
     let mut answers = Vec::new();
@@ -96,7 +103,7 @@ fn owners<'v>(value: &'v Value) -> Vec<&'v str> {
     let said = |row: &'v Value| {
         let (item, customer, entity) =
             (&row["item"]["code"], &row["customer"]["firstName"], &row["legalEntity"]["name"]);
-        [&row["mixins"]["owner"], item, customer, entity, &row["code"]]
+        [&row["mixins"]["owner"], &row["document"]["mixins"]["owner"], item, customer, entity, &row["code"]]
     };
     rows.iter().flat_map(said).filter_map(Value::as_str).collect()
 }

@@ -5,7 +5,9 @@
 //! in the table of the service that executes it.
 
 use super::{
+    past::{AS_OF, VERSION},
     path::PathTemplate,
+    query::Query,
     scope::{Scope, Scopes},
 };
 
@@ -62,6 +64,8 @@ pub enum Operation {
     PutSegment,
     PatchSegment,
     DeleteSegment,
+    ListSegmentHistory,
+    DiffSegment,
     ListSegmentItems,
     SearchSegmentItems,
     BulkPutItems,
@@ -104,7 +108,7 @@ const MANAGE: Scopes = Scopes::of(&[Scope::Manage]);
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::ListSegments,
         Self::CreateSegment,
         Self::BulkCreateSegments,
@@ -118,6 +122,8 @@ impl Operation {
         Self::PutSegment,
         Self::PatchSegment,
         Self::DeleteSegment,
+        Self::ListSegmentHistory,
+        Self::DiffSegment,
         Self::ListSegmentItems,
         Self::SearchSegmentItems,
         Self::BulkPutItems,
@@ -158,6 +164,8 @@ impl Operation {
             Self::PutSegment => ("segments.put", Put, Path::Segment, MANAGE),
             Self::PatchSegment => ("segments.patch", Patch, Path::Segment, MANAGE),
             Self::DeleteSegment => ("segments.delete", Delete, Path::Segment, MANAGE),
+            Self::ListSegmentHistory => ("segments.history", Get, Path::SegmentHistory, MANAGE),
+            Self::DiffSegment => ("segments.diff", Get, Path::SegmentDiff, MANAGE),
             Self::ListSegmentItems => ("segment_items.list", Get, Path::SegmentItems, READ),
             Self::SearchSegmentItems => ("segment_items.search", Post, Path::SegmentItemsSearch, READ),
             Self::BulkPutItems => ("segment_items.bulk_put", Put, Path::SegmentItemsBulk, MANAGE),
@@ -188,6 +196,17 @@ impl Operation {
         Spec { name, method, path, scopes }
     }
 
+    /// Any one of these scopes lets a caller in who asks with these parameters: those of the table, unless a parameter asks for
+    /// the past, which is for who manages.
+    pub fn scopes(self, query: &Query) -> Scopes {
+        let of_the_past: &[&str] = match self {
+            Self::GetSegment => &[VERSION, AS_OF],
+            Self::ListSegmentItems | Self::ListSegmentCustomers => &[AS_OF],
+            _ => &[],
+        };
+        if of_the_past.iter().any(|name| query.has(name)) { MANAGE } else { self.spec().scopes }
+    }
+
     /// Whether the body is a list of items, each with an answer of its own.
     pub const fn is_bulk(self) -> bool {
         use PathTemplate::{ReferenceBulk, SegmentCustomersBulk, SegmentItemsBulk, SegmentsBulk};
@@ -213,10 +232,29 @@ mod tests {
                 // Nobody's assignments but one's own are shown to whoever may read only what is theirs.
                 "customers.search" | "customers.get" | "customers.get_of_legal_entity" => READ_ALL,
                 "segments.mine" | "category_trees.list" => READ_OWN,
+                "segments.history" | "segments.diff" => MANAGE,
                 _ if is_read => READ,
                 _ => MANAGE,
             };
             assert_eq!(scopes, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_past_needs_manage() {
+        for (operation, query, expected) in [
+            (Operation::GetSegment, "", READ),
+            (Operation::GetSegment, "versions=1&fields=version", READ),
+            (Operation::GetSegment, "version=1", MANAGE),
+            (Operation::GetSegment, "version", MANAGE),
+            (Operation::GetSegment, "asOf=2024-04-17T08:00:00Z", MANAGE),
+            (Operation::ListSegmentItems, "asOf=2024-04-17T08:00:00Z", MANAGE),
+            (Operation::ListSegmentCustomers, "as%4Ff=", MANAGE),
+            // There it means nothing.
+            (Operation::ListSegmentItems, "version=1", READ),
+            (Operation::ListSegments, "asOf=2024-04-17T08:00:00Z", READ),
+        ] {
+            assert_eq!(operation.scopes(&Query::parse(query).expect("good")), expected, "{operation:?} {query}");
         }
     }
 

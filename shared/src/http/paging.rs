@@ -31,7 +31,7 @@ impl Page {
     }
 
     fn from_query(query: &Query) -> Result<Self, ApiError> {
-        let number = number(query, "pageNumber", u64::MAX)?.unwrap_or(1);
+        let number = query.get_number("pageNumber", u64::MAX)?.unwrap_or(1);
         let size = number_of_rows(query)?;
         Ok(Self { number, size, with_total: false })
     }
@@ -44,22 +44,8 @@ impl Page {
 }
 
 fn number_of_rows(query: &Query) -> Result<u32, ApiError> {
-    let size = number(query, "pageSize", u64::from(MAX_PAGE_SIZE))?;
+    let size = query.get_number("pageSize", u64::from(MAX_PAGE_SIZE))?;
     Ok(size.and_then(|size| u32::try_from(size).ok()).unwrap_or(DEFAULT_PAGE_SIZE))
-}
-
-fn number(query: &Query, name: &str, max: u64) -> Result<Option<u64>, ApiError> {
-    let Some(text) = query.get(name)? else { return Ok(None) };
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(ApiError::invalid_parameter(name, "syntax", "the value must be a whole number"));
-    }
-    // Only digits: what does not parse is beyond 64 bits.
-    match text.parse::<u64>() {
-        Ok(value) if (1..=max).contains(&value) => Ok(Some(value)),
-        Err(_) if max == u64::MAX => Ok(Some(u64::MAX)),
-        _ if max == u64::MAX => Err(ApiError::invalid_parameter(name, "range", "the value must be at least 1")),
-        _ => Err(ApiError::invalid_parameter(name, "range", format!("the value must be from 1 to {max}"))),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::error::ApiError;
+use crate::Timestamp;
 
 /// The parameters in the order of the query.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +22,11 @@ impl Query {
             Ok((decode(name)?, decode(value)?))
         });
         parameters.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a parameter is given, with or without a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(given, _)| given == name)
     }
 
     /// The value of a parameter.
@@ -56,6 +62,38 @@ impl Query {
             Some(_) => Err(ApiError::invalid_parameter(name, "enum", "the value must be true or false")),
         }
     }
+
+    /// A parameter that is a whole number from 1 to `max`; without an upper end, what is beyond 64 bits is the largest number.
+    ///
+    /// # Errors
+    /// 400 for anything else.
+    pub fn get_number(&self, name: &str, max: u64) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.get(name)? else { return Ok(None) };
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ApiError::invalid_parameter(name, "syntax", "the value must be a whole number"));
+        }
+        // Only digits: what does not parse is beyond 64 bits.
+        match text.parse::<u64>() {
+            Ok(value) if (1..=max).contains(&value) => Ok(Some(value)),
+            Err(_) if max == u64::MAX => Ok(Some(u64::MAX)),
+            _ if max == u64::MAX => Err(ApiError::invalid_parameter(name, "range", "the value must be at least 1")),
+            _ => Err(ApiError::invalid_parameter(name, "range", format!("the value must be from 1 to {max}"))),
+        }
+    }
+
+    /// A parameter that is an instant, an RFC 3339 date-time with any offset.
+    ///
+    /// # Errors
+    /// 400 for anything else.
+    pub fn get_instant(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(text) = self.get(name)? else { return Ok(None) };
+        let instant = text.parse().map_err(|_| {
+            let message =
+                "the value must be an RFC 3339 date-time, such as 2026-11-24T08:00:00Z; a + in it is sent as %2B";
+            ApiError::invalid_parameter(name, "syntax", message)
+        })?;
+        Ok(Some(instant))
+    }
 }
 
 fn decode(text: &str) -> Result<String, ApiError> {
@@ -86,6 +124,26 @@ mod tests {
         assert!(Query::parse("q=%ff").is_err());
         assert!(Query::parse("q=%00").is_err());
         assert!(Query::parse("q=a&q=b").expect("good so far").get("q").is_err());
+    }
+
+    #[test]
+    fn instants_are_date_times_with_any_offset() {
+        for (query, expected) in [
+            ("", Some(None)),
+            ("t=2024-04-17T08:00:00Z", Some(Some("2024-04-17T08:00:00.000Z"))),
+            ("t=2024-04-17T10:00:00.1234%2B02:00", Some(Some("2024-04-17T08:00:00.123Z"))),
+            ("t=2024-04-17T10:00:00+02:00", None),
+            ("t=2024-04-17", None),
+            ("t=now", None),
+            ("t=", None),
+        ] {
+            let instant = Query::parse(query).expect("good").get_instant("t").ok();
+            assert_eq!(
+                instant.map(|found| found.map(|instant| instant.to_string())),
+                expected.map(|found| found.map(str::to_owned)),
+                "{query}"
+            );
+        }
     }
 
     #[test]

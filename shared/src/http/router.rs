@@ -135,9 +135,12 @@ impl Router {
         let caller = self.auth.authenticate(request.headers()).await?;
         let tenant = Tenant::parse(&params.tenant)
             .map_err(|error| ApiError::invalid_parameter("tenant", "pattern", error.to_string()))?;
-        check_access(&caller, &tenant, wanted.spec().scopes)?;
+        // A scope that is missing is told before what is wrong with the parameters, though it may depend on them.
+        let query = Query::parse(request.uri().query().unwrap_or_default());
+        let scopes = query.as_ref().map_or(wanted.spec().scopes, |query| wanted.scopes(query));
+        check_access(&caller, &tenant, scopes)?;
         check_tenant_header(request.headers(), &tenant)?;
-        let query = Query::parse(request.uri().query().unwrap_or_default())?;
+        let query = query?;
         handler(Call::new((wanted, tenant, caller, params), query, request, payload)).await
     }
 

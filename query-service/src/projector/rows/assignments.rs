@@ -1,8 +1,7 @@
 //! Columns of `item_assignment` and `customer_assignment`, which differ in the two that name what is assigned, and in one
 //! that only customers have.
 
-use std::collections::HashMap;
-
+use chrono::{DateTime, Utc};
 use shared::{
     ids::{CustomerRef, ItemRef, SegmentKey},
     log::Offset,
@@ -10,7 +9,7 @@ use shared::{
 
 use super::{Keys, Stamps, digits, json};
 use crate::{
-    projector::change::{Assignment, AssignmentChange, Incarnation},
+    projector::change::{Assignment, AssignmentChange, Holding, Incarnation, Over},
     q::columns::assignment_search,
 };
 
@@ -23,6 +22,10 @@ pub struct Assignments {
     pub reassigned: AssignmentRows,
     /// Those that are gone.
     pub unassigned: AssignmentKeys,
+    /// Those that were there before the batch and did not stay as they were, and until when they were so.
+    pub ended: (AssignmentKeys, Vec<DateTime<Utc>>),
+    /// States that came and went within the batch, and until when they were.
+    pub over: (AssignmentRows, Vec<DateTime<Utc>>),
 }
 
 /// Names of assignments.
@@ -66,12 +69,26 @@ impl Target for CustomerRef {
 }
 
 impl Assignments {
+    /// `is_emptied`: the segment was deleted within the batch.
     pub(super) fn push<T: Target>(
         &mut self,
         key: &SegmentKey,
-        changes: HashMap<T, AssignmentChange>,
+        holding: Holding<T>,
+        is_emptied: bool,
     ) -> serde_json::Result<()> {
-        for (target, change) in changes {
+        for (target, ended_at) in holding.ended {
+            self.ended.0.push(key, &target);
+            self.ended.1.push(ended_at.datetime());
+            // It ended before its segment did, and must not wait with the others to be removed.
+            if is_emptied {
+                self.unassigned.push(key, &target);
+            }
+        }
+        for Over { target, assignment, ended_at } in holding.over {
+            self.over.0.push(key, &target, assignment, None)?;
+            self.over.1.push(ended_at.datetime());
+        }
+        for (target, change) in holding.changes {
             match change {
                 AssignmentChange::Created(row, incarnation) => {
                     self.assigned.push(key, &target, row, Some(incarnation))?

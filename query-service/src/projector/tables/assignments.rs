@@ -1,12 +1,18 @@
-//! The statements for `item_assignment` and `customer_assignment`, which differ in the names of some columns only.
+//! The statements for `item_assignment` and `customer_assignment`, which differ in the names of some columns only, and for the
+//! past of each.
 //!
-//! A new column of both: in [`Table::new`] and in [`Table::bind`], whose order is that of the parameters.
+//! A new column of both: in [`Table::new`] and in [`Table::bind`], whose order is that of the parameters; if the past should
+//! show it, in [`Past`] too.
+
+mod past;
 
 use std::sync::LazyLock;
 
 use sqlx::{Executor as _, PgConnection, Postgres, postgres::PgArguments, query::Query};
 
-use crate::projector::rows::{AssignmentKeys, AssignmentRows, Assignments, Keys};
+pub use self::past::Mark;
+use self::past::Past;
+use crate::projector::rows::{AssignmentKeys, AssignmentRows, Assignments, Deletions};
 
 /// Products and categories.
 pub static ITEMS: LazyLock<Table> = LazyLock::new(|| Table::new("item_assignment", ["type", "item_id"], false));
@@ -18,7 +24,7 @@ pub static CUSTOMERS: LazyLock<Table> =
 /// How one of the tables is written.
 #[derive(Debug)]
 pub struct Table {
-    empty: String,
+    past: Past,
     insert: String,
     update: String,
     delete: String,
@@ -43,9 +49,7 @@ impl Table {
                  search{kind})"
         );
         Self {
-            empty: format!(
-                "delete from {table} row using unnest($1::text[], $2::text[]) as other (tenant, segment_id) where {on_segment}"
-            ),
+            past: Past::of(table, [first, second], has_assignment_type),
             insert: format!(
                 "insert into {table} (partition, {key}, log_offset, incarnation, version, created_at, modified_at,
                      mixins, metadata_mixins, search{kind})
@@ -71,9 +75,25 @@ impl Table {
         }
     }
 
-    /// Removes all assignments of these segments.
-    pub async fn empty(&'static self, connection: &mut PgConnection, segments: &Keys) -> Result<(), sqlx::Error> {
-        super::delete(connection, &self.empty, segments).await
+    /// Puts into the past what the batch ended, and what came and went within it.
+    pub async fn end(&'static self, connection: &mut PgConnection, rows: &Assignments) -> Result<(), sqlx::Error> {
+        self.past.copy(connection, &rows.ended.0, &rows.ended.1).await?;
+        self.past.insert(connection, &rows.over.0, &rows.over.1).await
+    }
+
+    /// Moves all assignments of these segments into the past.
+    pub async fn empty(&'static self, connection: &mut PgConnection, segments: &Deletions) -> Result<(), sqlx::Error> {
+        self.past.empty(connection, segments).await
+    }
+
+    /// Moves some dead rows of a segment into the past; how many.
+    pub async fn reap(
+        &'static self,
+        connection: &mut PgConnection,
+        mark: &Mark,
+        bite: i64,
+    ) -> Result<i64, sqlx::Error> {
+        self.past.reap(connection, mark, bite).await
     }
 
     /// Writes what a batch changes in the table.
@@ -83,8 +103,9 @@ impl Table {
         partition: i16,
         rows: &Assignments,
     ) -> Result<(), sqlx::Error> {
-        let Assignments { assigned, reassigned, unassigned } = rows;
+        let Assignments { assigned, reassigned, unassigned, .. } = rows;
         self.delete(connection, unassigned).await?;
+        self.past.rescue(connection, &assigned.key).await?;
         for (statement, rows) in [(&*self.insert, assigned), (&*self.update, reassigned)] {
             if !rows.key.is_empty() {
                 connection.execute(self.bind(statement, partition, rows)).await?;

@@ -36,6 +36,7 @@ impl Views {
                  string_agg(case when attname = 'tenant' then 'tenant' else case format_type(atttypid, null)
                      when 'text' then '''x''' when 'smallint' then '0' when 'bigint' then '0' when 'boolean' then 'false'
                      when 'timestamp with time zone' then 'now()' when 'json' then '''{}''' when 'jsonb' then '''{}'''
+                     when 'uuid' then 'gen_random_uuid()'
                  end end, ', '))
              from pg_class class join pg_attribute column_ on column_.attrelid = class.oid
              where relnamespace = 'v1'::regnamespace and relkind = 'r' and attnum > 0 and attnotnull and not atthasdef
