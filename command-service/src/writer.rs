@@ -15,6 +15,7 @@ mod dedupe;
 mod entries;
 mod gather;
 mod handle;
+mod linger;
 mod locks;
 mod ops;
 mod part;

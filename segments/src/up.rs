@@ -44,6 +44,8 @@ use parts::Parts;
 
 /// Partitions of a new log.
 pub const PARTITIONS: u16 = 6;
+/// How long a writer of an embedded log stays awake after news: about as long as a commit takes on a quick disk.
+const LINGER: Duration = Duration::from_micros(500);
 /// How often readiness is looked at while starting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -86,7 +88,8 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     let mut parts = Parts::default();
     let Some(database) = unless_stopped(&front.stop, parts.database(&args, &folder)).await? else { return Ok(()) };
     let instance = command::instance_name(None, &folder)?;
-    let writer = WriterConfig::new(&*instance, WriterName(format!("local.segments.w.{instance}")));
+    let name = WriterName(format!("local.segments.w.{instance}"));
+    let writer = WriterConfig { linger: LINGER, ..WriterConfig::new(&*instance, name) };
     let partitions = log.partitions();
     let never = std::future::pending();
     let logs = Logs { events: log, reference };

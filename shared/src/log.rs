@@ -76,6 +76,9 @@ pub trait EventLog: Clone + Send + Sync + 'static {
         batch: Vec<(Partition, NewRecord)>,
     ) -> impl Future<Output = Result<(), InDoubt>> + Send;
 
+    /// An append comes in a moment: whoever must be woken for it may be woken now. Nothing else follows from it.
+    fn expect_append(&self) {}
+
     /// Committed records only, in order within each partition, from the given offsets on, and then as they come. After an
     /// error the stream ends; the reader may ask again.
     fn tail(

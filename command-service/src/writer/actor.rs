@@ -18,6 +18,7 @@ use super::{
     entries::{Entry, Reply},
     gather::Gather,
     handle::{Message, PartitionStatus},
+    linger::Linger,
     ops::{Done, Ops},
     part::{Fold, Folded, Part},
     phase::Phase,
@@ -50,6 +51,7 @@ pub(super) struct Actor<L: EventLog> {
     pub(super) parts: Vec<Part>,
     pub(super) producer: Producer<L::Writer>,
     pub(super) gather: Gather,
+    linger: Linger,
     /// Numbers the lives of the producer: what an earlier life reports is no news.
     pub(super) attempt: u64,
     /// The name of the present producer: the configured one, or with a number behind it.
@@ -106,6 +108,7 @@ impl<L: EventLog> Actor<L> {
             parts: folds.into_iter().map(Part::new).collect(),
             producer: Producer::Closed { retry_at: now },
             gather: Gather::new(now),
+            linger: Linger::new(now, config.linger),
             attempt: 0,
             name: config.name.clone(),
             renamed: 0,
@@ -151,12 +154,14 @@ impl<L: EventLog> Actor<L> {
                     messages.drain(..).for_each(|message| self.take_in(message));
                 }
                 () = sleep_until(timer) => {}
+                never = self.linger.awake() => match never {},
             }
             // What a sender has put in meanwhile joins this round.
             while let Ok(message) = inbox.try_recv() {
                 self.take_in(message);
             }
             self.advance();
+            self.linger.news(Instant::now(), self.gather.has_few_callers());
             if let Some(ended) = self.ended.take() {
                 self.parts.iter_mut().for_each(|part| part.give_up_all(true));
                 self.publish();
@@ -167,7 +172,12 @@ impl<L: EventLog> Actor<L> {
 
     fn take_in(&mut self, message: Message) {
         match message {
-            Message::Submit(request, reply) => self.submitted(request, reply),
+            Message::Submit(request, reply) => {
+                if self.gather.has_few_callers() {
+                    self.log.expect_append();
+                }
+                self.submitted(request, reply);
+            }
             Message::ShutDown => self.close(),
         }
     }
@@ -229,7 +239,7 @@ impl<L: EventLog> Actor<L> {
         if part.phase == Phase::Halted || record.offset < part.fold.acceptance.next_offset() {
             return;
         }
-        match part.fold.apply(record) {
+        match part.fold.apply_own(record, &mut part.sealed) {
             Ok(Folded::Accepted(envelope, receipt)) => {
                 part.tell_accepted(&envelope, receipt, record.offset);
                 self.settle_if_read_back(record.partition);

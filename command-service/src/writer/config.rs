@@ -35,6 +35,8 @@ pub struct WriterConfig {
     pub round_commands: usize,
     /// Bytes of records of one partition in one round; one record always goes.
     pub round_bytes: usize,
+    /// How long the writer stays awake after news while it has few callers: for logs that append in no more than that.
+    pub linger: Duration,
     /// How long a command may wait for its answer.
     pub deadline: Duration,
     /// How long appended records may take to be read back.
@@ -85,6 +87,7 @@ impl WriterConfig {
             queue_bytes: 32 * 1024 * 1024,
             round_commands: 500,
             round_bytes: 900 * 1024,
+            linger: Duration::ZERO,
             deadline: Duration::from_secs(5),
             visible_within: Duration::from_secs(2),
             announced_within: Duration::from_secs(30),

@@ -13,6 +13,9 @@ const SHARE: f64 = 0.5;
 const LEAST: Duration = Duration::from_micros(500);
 const MOST: Duration = Duration::from_millis(10);
 
+/// Callers of a round with more commands than these find everybody awake.
+const FEW: usize = 4;
+
 /// One in so many is not waited for: it may have gone, or been slow.
 const FEW_MAY_LACK: usize = 16;
 
@@ -33,6 +36,11 @@ impl Gather {
     /// A round with so many commands has begun.
     pub(super) fn begun(&mut self, commands: usize) {
         self.expected = commands;
+    }
+
+    /// Whether the last round held so few commands that their callers wait for threads to wake up as much as for the log.
+    pub(super) fn has_few_callers(&self) -> bool {
+        self.expected <= FEW
     }
 
     /// The append of the round is done; it took so long.

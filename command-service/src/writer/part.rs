@@ -1,10 +1,14 @@
 //! What the writer keeps for one partition: the fold of the log, the phase, and the commands without an answer.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use shared::{
     events::{Envelope, Unreadable},
-    log::{Acceptance, Offset, Partition, Record, Verdict},
+    log::{Acceptance, Chain, Offset, Partition, Record, Verdict},
 };
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
@@ -54,9 +58,14 @@ impl Fold {
 
     /// Takes in the next record.
     pub(super) fn apply(&mut self, record: &Record) -> Result<Folded, Stuck> {
+        self.apply_own(record, &mut Sealed::default())
+    }
+
+    /// Takes in the next record, which may be one of those that were sealed here.
+    pub(super) fn apply_own(&mut self, record: &Record, sealed: &mut Sealed) -> Result<Folded, Stuck> {
         match self.acceptance.step(record) {
             Verdict::Accepted => {
-                let envelope = Envelope::open(record)?;
+                let envelope = sealed.open(record, self.acceptance.chain)?;
                 let receipt = self.model.apply(&envelope)?;
                 self.dedupe.put(envelope.command, receipt, record.offset + 1, record.appended_at);
                 Ok(Folded::Accepted(Box::new(envelope), receipt))
@@ -66,6 +75,33 @@ impl Fold {
             verdict @ (Verdict::NewWriter(_) | Verdict::NoWriter(_) | Verdict::Ignored(_)) => {
                 Ok(Folded::Control(verdict))
             }
+        }
+    }
+}
+
+/// What was sent and is not read back yet, as it was before it became records: nobody needs to read them a second time.
+#[derive(Debug, Default)]
+pub(super) struct Sealed(VecDeque<(Chain, Envelope)>);
+
+impl Sealed {
+    /// Forgets what an earlier round has sent.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The record of this envelope was sent; it brings the chain to here.
+    pub(super) fn push(&mut self, chain: Chain, envelope: Envelope) {
+        self.0.push_back((chain, envelope));
+    }
+
+    /// What an accepted record says that has brought the chain to here. Equal chains are equal records, place included.
+    fn open(&mut self, record: &Record, chain: Chain) -> Result<Envelope, Unreadable> {
+        match self.0.pop_front_if(|(sealed, _)| *sealed == chain) {
+            Some((_, envelope)) => {
+                debug_assert_eq!(Envelope::open(record).ok().as_ref(), Some(&envelope), "sealed and opened again");
+                Ok(envelope)
+            }
+            None => Envelope::open(record),
         }
     }
 }
@@ -109,6 +145,7 @@ pub(super) struct Part {
     pub(super) fold: Fold,
     pub(super) phase: Phase,
     pub(super) entries: Entries,
+    pub(super) sealed: Sealed,
     pub(super) assigned: bool,
     pub(super) drain: Option<Drain>,
     pub(super) barrier: Option<Barrier>,
@@ -128,6 +165,7 @@ impl Part {
             fold,
             phase: Phase::Standby,
             entries: Entries::default(),
+            sealed: Sealed::default(),
             assigned: false,
             drain: None,
             barrier: None,

@@ -51,7 +51,8 @@ pub(super) fn decide(
     let mut failed = Vec::new();
     #[cfg(test)]
     let sent_receipts = &mut part.sent_receipts;
-    let (fold, entries) = (&part.fold, &mut part.entries);
+    let (fold, entries, sealed) = (&part.fold, &mut part.entries, &mut part.sealed);
+    sealed.clear();
     let mut table = Table { overlay: fold.model.overlay(), acceptance: fold.acceptance.clone(), writer_id };
     for arrival in entries.queued(config.round_commands) {
         let Some(entry) = entries.get(arrival) else { continue };
@@ -65,6 +66,7 @@ pub(super) fn decide(
                 #[cfg(test)]
                 sent_receipts.push((arrival, _receipt));
                 decided.records.push(record);
+                sealed.push(table.acceptance.chain, *envelope);
                 Stage::Sent
             }
             Decision::Park(parked) => {

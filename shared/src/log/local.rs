@@ -32,7 +32,7 @@ pub use reference::{LocalReference, ReferencePages};
 use file::LogFile;
 use process_lock::ProcessLock;
 use row::Row;
-use write::{Job, Right, WriteThread};
+use write::{Job, Order, Right, WriteThread};
 
 /// A log in one SQLite file. Clones are the same log; when the last one is dropped the file is closed.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ pub struct LocalWriter {
 struct Inner {
     shared: Arc<Shared>,
     /// None only while the log is dropped.
-    jobs: Option<mpsc::Sender<Job>>,
+    orders: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -84,11 +84,11 @@ impl LocalLog {
         lock.note_whole();
         let recent = Recent::new(&file.ends);
         let shared = Arc::new(Shared { path, id: file.id, partitions, recent });
-        let (jobs, waiting) = mpsc::channel();
+        let (orders, waiting) = mpsc::channel();
         let writing = WriteThread::new(file, lock, shared.clone(), clock);
         let thread = std::thread::Builder::new().name("local-log".to_owned()).spawn(move || writing.run(&waiting));
         let thread = thread.map_err(|error| LogError::Unavailable(format!("no thread for the log: {error}")))?;
-        Ok(Self(Arc::new(Inner { shared, jobs: Some(jobs), thread: Some(thread) })))
+        Ok(Self(Arc::new(Inner { shared, orders: Some(orders), thread: Some(thread) })))
     }
 
     /// What tells this log from all others: minted when the file was created.
@@ -111,7 +111,7 @@ impl LocalLog {
         let (done, outcome) = oneshot::channel();
         let job = Job { name: name.clone(), right, rows, done };
         let closed = || InDoubt { failed: Vec::new(), reason: "the log is closed".to_owned() };
-        self.0.jobs.as_ref().ok_or_else(closed)?.send(job).map_err(|_| closed())?;
+        self.0.orders.as_ref().ok_or_else(closed)?.send(Order::Commit(job)).map_err(|_| closed())?;
         outcome.await.unwrap_or_else(|_| Err(closed()))
     }
 }
@@ -119,7 +119,7 @@ impl LocalLog {
 impl Drop for Inner {
     /// Waits until what is under way is committed and the file closed, so that whoever opens it next finds it free.
     fn drop(&mut self) {
-        self.jobs = None;
+        self.orders = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -146,6 +146,13 @@ impl EventLog for LocalLog {
 
     async fn append(&self, writer: &mut LocalWriter, batch: Vec<(Partition, NewRecord)>) -> Result<(), InDoubt> {
         self.submit(&writer.name, Right::Generation(writer.generation), batch).await.map(drop)
+    }
+
+    fn expect_append(&self) {
+        if let Some(orders) = &self.0.orders {
+            // Without a thread the append will fail, and say so.
+            drop(orders.send(Order::Stir));
+        }
     }
 
     fn tail(

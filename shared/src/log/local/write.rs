@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -30,6 +32,17 @@ const CHECKPOINT_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a transaction writes to the WAL at least: five pages of the trees that it touches.
 const TRANSACTION_BYTES: usize = 5 * 4096;
+
+/// How long the thread stays awake for a job that is announced.
+const AWAKE_FOR: Duration = Duration::from_micros(200);
+
+/// What the thread is asked for.
+pub(super) enum Order {
+    /// This.
+    Commit(Job),
+    /// To be awake when a job comes, which is soon: waking up takes as long as half a commit.
+    Stir,
+}
 
 /// Something to commit.
 pub(super) struct Job {
@@ -66,16 +79,21 @@ impl WriteThread {
         Self { file, lock, shared, clock, generations: BTreeMap::new(), unmoved_bytes: 0 }
     }
 
-    /// Runs until all senders of jobs are gone.
-    pub fn run(mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let mut bytes = 0;
-            let mut group = Vec::new();
-            let mut waiting = Some(first);
+    /// Runs until all senders of orders are gone.
+    pub fn run(mut self, orders: &mpsc::Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            let mut waiting = match order {
+                Order::Commit(job) => Some(job),
+                Order::Stir => soon(orders),
+            };
+            if waiting.is_none() {
+                continue;
+            }
+            let (mut bytes, mut group) = (0, Vec::new());
             while let Some(job) = waiting {
                 bytes += job.rows.iter().map(Row::size).sum::<usize>();
                 group.extend(self.admit(job));
-                waiting = if bytes < MAX_GROUP_BYTES { jobs.try_recv().ok() } else { None };
+                waiting = if bytes < MAX_GROUP_BYTES { next(orders) } else { None };
             }
             self.commit(group);
             self.unmoved_bytes += bytes + TRANSACTION_BYTES;
@@ -147,6 +165,27 @@ impl WriteThread {
             Err((_, error)) => tracing::warn!(%error, "could not close the file of the log"),
         }
     }
+}
+
+/// The next job, if there is one now.
+fn next(orders: &mpsc::Receiver<Order>) -> Option<Job> {
+    orders.try_iter().find_map(|order| match order {
+        Order::Commit(job) => Some(job),
+        Order::Stir => None,
+    })
+}
+
+/// The next job, if it comes soon. Meanwhile the core is left to whoever wants it.
+fn soon(orders: &mpsc::Receiver<Order>) -> Option<Job> {
+    let until = Instant::now() + AWAKE_FOR;
+    while Instant::now() < until {
+        let job = next(orders);
+        if job.is_some() {
+            return job;
+        }
+        thread::yield_now();
+    }
+    None
 }
 
 /// One transaction; durable when this returns. After an error nothing of it is in the log, and the connection can be used
