@@ -2,4 +2,5 @@
 
 pub mod appending;
 pub mod log;
+pub mod matching;
 pub mod reading;

@@ -5,6 +5,7 @@
 //! the file of its section, which hands rows to the [`Report`]; a new section: a file in `sections/` and a line in
 //! [`Section`] and [`run`].
 
+mod alone;
 mod content;
 mod floor;
 mod history;
@@ -70,6 +71,9 @@ struct Args {
     /// Segments to match with, each with 90 products and 10 categories, and 60 rows of products in categories.
     #[arg(long, default_value_t = 10_000)]
     match_segments: u64,
+    /// Matches also from memory alone with ten times these segments: takes minutes, and 12 GB of disk.
+    #[arg(long)]
+    match_tenfold: bool,
     /// Where the figures are written to.
     #[arg(long, default_value = "bench-results.json")]
     json: PathBuf,
@@ -86,6 +90,30 @@ struct Args {
     /// Runs as the bare HTTP server over a new embedded log in this file instead.
     #[arg(long, hide = true)]
     serve_appends: Option<PathBuf>,
+    /// Runs as the bare HTTP server that answers matches without an index instead.
+    #[arg(long, hide = true)]
+    serve_echoes: bool,
+    /// Runs as the query side alone over the logs in this folder instead, with an empty database.
+    #[arg(long, hide = true, num_args = 2, value_names = ["FOLDER", "DATABASE_URL"])]
+    serve_matches: Option<Vec<String>>,
+}
+
+impl Args {
+    /// Runs as what is measured, if that is what it is started for.
+    fn serve(&self) -> Option<anyhow::Result<()>> {
+        let runtime = || Ok::<_, anyhow::Error>(tokio::runtime::Runtime::new()?);
+        if let Some(database_url) = &self.serve_reads {
+            return Some(runtime().and_then(|runtime| runtime.block_on(floor::reading::serve(database_url))));
+        }
+        if let Some(file) = &self.serve_appends {
+            return Some(runtime().and_then(|runtime| runtime.block_on(floor::appending::serve(file))));
+        }
+        if let Some([folder, database_url]) = self.serve_matches.as_deref() {
+            let folder = Path::new(folder);
+            return Some(runtime().and_then(|runtime| runtime.block_on(alone::serve(folder, database_url))));
+        }
+        self.serve_echoes.then(|| runtime()?.block_on(floor::matching::serve()))
+    }
 }
 
 /// What all sections need to know.
@@ -96,17 +124,19 @@ struct Plan {
     events: u64,
     products: u64,
     match_segments: u64,
+    match_tenfold: bool,
     folder: PathBuf,
     program: PathBuf,
 }
 
+/// As the services have it, since one of them runs in this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    if let Some(database_url) = &args.serve_reads {
-        return tokio::runtime::Runtime::new()?.block_on(floor::reading::serve(database_url));
-    }
-    if let Some(file) = &args.serve_appends {
-        return tokio::runtime::Runtime::new()?.block_on(floor::appending::serve(file));
+    if let Some(served) = args.serve() {
+        return served;
     }
     // One thread for all load: the machine belongs to what is measured.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(args))
@@ -121,8 +151,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let folder = args.folder.unwrap_or(beside);
     let seconds = Duration::try_from_secs_f64;
     let times = Times { warm_up: seconds(args.warm_up)?, measured: seconds(args.seconds)? };
-    let (segments, events, products, match_segments) = (args.segments, args.events, args.products, args.match_segments);
-    let plan = Plan { times, segments, events, products, match_segments, folder, program };
+    let Args { segments, events, products, match_segments, match_tenfold, .. } = args;
+    let plan = Plan { times, segments, events, products, match_segments, match_tenfold, folder, program };
     let sections = if args.sections.is_empty() { Section::value_variants() } else { &args.sections };
     let mut report = Report::new(&plan);
     for section in sections {

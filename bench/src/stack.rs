@@ -22,6 +22,10 @@ use crate::{
     wire::{Connection, Request},
 };
 
+/// The names of the logs, as `segments up` has them.
+pub const LOG: &str = "log.sqlite";
+pub const REFERENCE: &str = "reference.sqlite";
+
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_millis(50);
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
@@ -93,6 +97,19 @@ impl Program {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes * 1024)
+    }
+
+    /// One of its metrics.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<Option<f64>> {
+        let mut connection = Connection::open(self.address).await?;
+        let request = Request { method: "GET", path: "/metrics", headers: &[], body: "" };
+        let answer = connection.exchange(request).await?.expect(200)?;
+        let text = str::from_utf8(answer.body)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.map(str::parse).transpose()?)
     }
 
     /// Stops it in order.
@@ -189,12 +206,7 @@ impl Stack {
     /// # Errors
     /// When there is no answer.
     pub async fn metric(&self, name: &str) -> anyhow::Result<Option<f64>> {
-        let mut connection = Connection::open(self.address()).await?;
-        let request = Request { method: "GET", path: "/metrics", headers: &[], body: "" };
-        let answer = connection.exchange(request).await?.expect(200)?;
-        let text = str::from_utf8(answer.body)?;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(value.map(str::parse).transpose()?)
+        self.program.metric(name).await
     }
 
     /// The header that lets its bearer do everything.
@@ -264,8 +276,11 @@ pub fn segments_path() -> String {
     format!("/customer-segment/{}/segments", content::TENANT)
 }
 
-/// The header of who may do everything, or of a customer.
-async fn authorization(address: SocketAddr, customer: Option<&str>) -> anyhow::Result<String> {
+/// The header of who may do everything, or of a customer, from the issuer at this address.
+///
+/// # Errors
+/// When it gives no token.
+pub async fn authorization(address: SocketAddr, customer: Option<&str>) -> anyhow::Result<String> {
     let mut connection = Connection::open(address).await?;
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let customer = customer.map(|id| format!("&customer_id={id}")).unwrap_or_default();

@@ -22,6 +22,7 @@ use shared::{
     consistency::Acknowledged,
     http::{ApiError, Details, Operation, Router},
 };
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::{
     index::{Index, Shadow},
@@ -84,7 +85,11 @@ pub fn routes(router: Router, app: &App) -> Router {
 
 /// The one place where the database's errors become answers. Every value is bound and every statement is ours, so what the
 /// database finds wrong with a value is the client's filter; that it is not there, or has no tables yet, passes.
-fn database(error: sqlx::Error) -> ApiError {
+pub(crate) fn database(error: sqlx::Error) -> ApiError {
+    // What ends a session, or admits none, has nothing to do with what was asked in it.
+    if error.as_database_error().and_then(|error| error.try_downcast_ref()).is_some_and(ends_the_session) {
+        return unavailable(&error);
+    }
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
     let class = code.get(..2).unwrap_or_default();
     match (&error, class) {
@@ -101,7 +106,10 @@ fn database(error: sqlx::Error) -> ApiError {
         }
         // Connection, resources, operator intervention, system; no tables yet.
         (sqlx::Error::Database(_), "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => unavailable(&error),
-        (sqlx::Error::Database(_), _) if matches!(&*code, "42P01" | "3F000" | "3D000" | "28P01" | "28000") => {
+        // No tables yet, no database, no way in, no rights any more.
+        (sqlx::Error::Database(_), _)
+            if matches!(&*code, "42P01" | "3F000" | "3D000" | "28P01" | "28000" | "42501") =>
+        {
             unavailable(&error)
         }
         (
@@ -118,6 +126,10 @@ fn database(error: sqlx::Error) -> ApiError {
             ApiError::internal()
         }
     }
+}
+
+fn ends_the_session(error: &PgDatabaseError) -> bool {
+    matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
 }
 
 fn unavailable(error: &sqlx::Error) -> ApiError {

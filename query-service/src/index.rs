@@ -17,12 +17,9 @@ mod stats;
 pub(crate) mod tree;
 mod world;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
 };
 
 use shared::{
@@ -93,18 +90,15 @@ impl Index {
         (worlds.products(question), self.0.progress.positions())
     }
 
-    /// All of these facts of tenants, and the positions behind them.
-    fn apply(&self, facts: &[(&str, Fact<'_>)], positions: &BTreeMap<Place, Offset>) -> Result<(), Full> {
+    /// All of these facts of tenants, which bring the index to this offset of a partition.
+    fn apply(&self, facts: &[(&str, Fact<'_>)], place: Place, next: Offset) -> Result<(), Full> {
         let mut worlds = self.0.worlds.write().unwrap_or_else(PoisonError::into_inner);
         facts.iter().try_for_each(|(tenant, fact)| worlds.apply(tenant, fact))?;
-        let epoch = self.0.progress.epoch();
-        for (place, next) in positions {
-            // First, so that whoever waited for this is not told that it is still to come.
-            if let Place::Event(partition) = place {
-                self.0.progress.set_pending(*partition, None);
-            }
-            self.0.progress.publish(epoch, *place, *next);
+        // First, so that whoever waited for this is not told that it is still to come.
+        if let Place::Event(partition) = place {
+            self.0.progress.set_pending(partition, None);
         }
+        self.0.progress.publish(self.0.progress.epoch(), place, next);
         Ok(())
     }
 

@@ -26,7 +26,7 @@ mod server;
 
 pub use auth::{Auth, Expected};
 pub use body::{MAX_BODY_BYTES, MAX_JSON_DEPTH};
-pub use call::Call;
+pub use call::{Body, Call};
 pub use claims::Caller;
 pub use error::{ALREADY_EXISTS, ApiError, ApiResult, Details, ErrorBody, Fault, HAS_CHANGED, INVALID_BODY};
 pub use jwks::{KeySource, Keys};

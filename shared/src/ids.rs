@@ -2,9 +2,11 @@
 //!
 //! A new identifier: add a struct with [`text_id!`] and the rule that its `parse` checks.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text::parsed;
 
 /// The longest identifier, in characters.
 pub const MAX_ID_CHARS: usize = 255;
@@ -35,8 +37,7 @@ pub enum InvalidId {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -52,16 +53,28 @@ macro_rules! text_id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = InvalidId;
-            fn try_from(text: String) -> Result<Self, InvalidId> {
-                Self::parse(&text)
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::parse(text)
             }
         }
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
                 id.0.as_ref().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                parsed(deserializer, "an id")
             }
         }
 
@@ -126,6 +139,11 @@ text_id!(
 );
 
 fn free_text(text: &str) -> Result<(), InvalidId> {
+    // Nearly all are plain, which is told a byte at a time.
+    let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & (b' '..0x7f).contains(&byte) & (byte != b'/'));
+    if is_plain && (1..=MAX_ID_CHARS).contains(&text.len()) {
+        return Ok(());
+    }
     let chars = text.chars().take(MAX_ID_CHARS + 1).count();
     if chars == 0 || chars > MAX_ID_CHARS {
         return Err(InvalidId::Length);

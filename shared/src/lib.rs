@@ -14,5 +14,6 @@ pub mod log;
 pub mod reference;
 pub mod shutdown;
 pub mod telemetry;
+mod text;
 
 pub use clock::{Clock, SystemClock, Timestamp};

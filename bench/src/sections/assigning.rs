@@ -11,6 +11,7 @@ use super::creating::{BULK, fill};
 use crate::{
     Plan, content,
     load::closed_loop,
+    pgbench,
     report::{Aim, Report},
     stack::{Stack, new_folder, segments_path},
     wire::{Connection, Request},
@@ -50,6 +51,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
         Ok(start.elapsed())
     });
     let own = own.await?;
+    let alone = pgbench::rate(&stack.database_url()?, &own_segments(), CONNECTIONS, plan.times).await?;
 
     let turn = Cell::new(0_u64);
     let bulks = closed_loop(stack.address(), CONNECTIONS, plan.times, async |connection| {
@@ -63,6 +65,10 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
 
     let what = "own segments of a customer in 50, 16 connections";
     report.add_loop(SECTION, what, &own, Some(Aim::AtLeast(5_000.0)));
+    if let Some(alone) = alone {
+        report.add(SECTION, "floor: the statement by pgbench, 16 connections", alone, "/s");
+        report.add(SECTION, "own segments / floor: rate", own.per_second() / alone, "x");
+    }
     report.add_loop(SECTION, "bulk puts of 200 items, 16 connections", &bulks, None);
     let assignments = bulks.per_second() * BULK as f64;
     report.aimed(SECTION, "assignments accepted", assignments, "/s", Aim::AtLeast(20_000.0));
@@ -77,6 +83,16 @@ async fn put(stack: &Stack, connection: &mut Connection, path: &str, body: &str)
     let text = std::str::from_utf8(answer.body)?;
     anyhow::ensure!(!text.contains(r#""code":4"#), "something was refused: {text}");
     Ok(took)
+}
+
+/// What the list of the customer asks of the database, as the owner of the tables: without the wall between tenants.
+fn own_segments() -> String {
+    let tenant = content::TENANT;
+    format!(
+        "select s.doc::text from segment s where s.tenant = '{tenant}' and s.segment_id = any (array( \
+         select a.segment_id from live_customer_assignment a where a.tenant = '{tenant}' and a.customer_id = '{CUSTOMER}')) \
+         and s.status = 'ACTIVE' order by s.segment_id limit {OWN};\n"
+    )
 }
 
 /// As many items as one request takes, new ones in every turn.

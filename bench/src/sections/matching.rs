@@ -5,10 +5,13 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     path::Path,
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
+use local_parts::{Postgres, PostgresOptions};
 use serde_json::json;
 use shared::{
     Clock as _, SystemClock,
@@ -17,13 +20,14 @@ use shared::{
     log::local::LocalReference,
     reference::{Change, Entry, Kind, ReferenceLog as _},
 };
+use tokio::process::Command;
 
 use crate::{
     Plan, content, history,
-    load::{Measured, closed_loop},
+    load::{Measured, Times, closed_loop},
     pgbench,
     report::{Aim, Report},
-    stack::{Stack, new_folder, segments_path},
+    stack::{LOG, Program, REFERENCE, Stack, authorization, new_folder, segments_path},
     wire::{Connection, Request},
 };
 
@@ -59,16 +63,21 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     while stack.metric("match_index_ready").await? != Some(1.0) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    let by_index = ask(&stack, &questions, plan).await?;
+    let of_stack = Asked { address: stack.address(), authorization: stack.authorization().1, questions: &questions };
+    let by_index = of_stack.ask(plan.times).await?;
     let with_index = stack.memory()?;
     let built = stack.metric("match_index_build_seconds").await?.unwrap_or(f64::NAN);
     let shadowed = |result: &str| format!("match_shadow_total{{result=\"{result}\"}}");
     let equal = stack.metric(&shadowed("equal")).await?.unwrap_or(0.0);
     let different = stack.metric(&shadowed("different")).await?.unwrap_or(0.0);
+    let bare = Program::start(serving(&["--serve-echoes"])?).await?;
+    let echoed = Asked { address: bare.address, ..of_stack }.ask(plan.times).await?;
+    bare.stop().await?;
     stack.stop().await?;
 
     let stack = Stack::start(plan, folder.path(), &["--match-index", "off"]).await?;
-    let by_sql = ask(&stack, &questions, plan).await?;
+    let of_stack = Asked { address: stack.address(), authorization: stack.authorization().1, questions: &questions };
+    let by_sql = of_stack.ask(plan.times).await?;
     let without_index = stack.memory()?;
     let alone = pgbench::rate(&stack.database_url()?, &script(segments), CONNECTIONS, plan.times).await?;
     stack.stop().await?;
@@ -78,6 +87,8 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.aimed(SECTION, "from memory, 16 connections: rate", rate, "/s", Aim::AtLeast(20_000.0));
     report.add(SECTION, "from memory, 16 connections: p50", by_index.millis(0.5), "ms");
     report.aimed(SECTION, "from memory, 16 connections: p99", by_index.millis(0.99), "ms", Aim::AtMost(5.0));
+    report.add_loop(SECTION, "floor: bare handler without an index, 16 connections", &echoed, None);
+    report.add(SECTION, "from memory / floor: rate", by_index.per_second() / echoed.per_second(), "x");
     report.add_loop(SECTION, "from the database, 16 connections", &by_sql, None);
     if let Some(alone) = alone {
         report.add(SECTION, "floor: the statement by pgbench, 16 connections", alone, "/s");
@@ -90,27 +101,81 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.add(SECTION, "memory for each assignment, catalogue included", each, "B");
     report.add(SECTION, "compared with the database: equal", equal, "");
     report.aimed(SECTION, "compared with the database: different", different, "", Aim::AtMost(0.0));
-    Ok(())
+    drop(folder);
+    if plan.match_tenfold { measure_tenfold(plan, report).await } else { Ok(()) }
 }
 
-async fn ask(stack: &Stack, questions: &[String], plan: &Plan) -> anyhow::Result<Measured> {
-    let path = format!("{}/match", segments_path());
-    let headers = [stack.authorization(), ("content-type", "application/json")];
-    let turn = Cell::new(0_usize);
-    let step = async |connection: &mut Connection| {
-        let body = &questions[turn.replace(turn.get() + 1) % questions.len()];
-        let start = Instant::now();
-        let answer = connection.exchange(Request { method: "POST", path: &path, headers: &headers, body }).await?;
-        anyhow::ensure!(answer.expect(200)?.body.len() > 2, "nothing matches");
-        Ok(start.elapsed())
-    };
-    closed_loop(stack.address(), CONNECTIONS, plan.times, step).await
+/// What is asked, where and as whom.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    address: SocketAddr,
+    authorization: &'a str,
+    questions: &'a [String],
+}
+
+impl Asked<'_> {
+    async fn ask(self, times: Times) -> anyhow::Result<Measured> {
+        let Self { address, authorization, questions } = self;
+        let path = format!("{}/match", segments_path());
+        let headers = [("authorization", authorization), ("content-type", "application/json")];
+        let turn = Cell::new(0_usize);
+        let step = async |connection: &mut Connection| {
+            let body = &questions[turn.replace(turn.get() + 1) % questions.len()];
+            let start = Instant::now();
+            let answer = connection.exchange(Request { method: "POST", path: &path, headers: &headers, body }).await?;
+            anyhow::ensure!(answer.expect(200)?.body.len() > 2, "nothing matches");
+            Ok(start.elapsed())
+        };
+        closed_loop(address, CONNECTIONS, times, step).await
+    }
+}
+
+/// This program as a server.
+fn serving(arguments: &[&str]) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments);
+    Ok(command)
+}
+
+/// From memory alone, with as many segments and with ten times as many.
+async fn measure_tenfold(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
+    let mut rates = Vec::new();
+    for segments in [plan.match_segments, plan.match_segments * 10] {
+        let folder = new_folder(plan)?;
+        write_logs(folder.path(), segments).await?;
+        let questions: Vec<String> = (0..QUESTIONS).map(|turn| question(turn, segments)).collect();
+        let postgres = Postgres::start(PostgresOptions::new(folder.path().join("postgres"))).await?;
+        let path = folder.path().to_str().context("the folder has no name that is text")?;
+        let program = Program::start(serving(&["--serve-matches", path, &postgres.url()])?).await?;
+        let empty = program.memory()?;
+        while program.metric("match_index_ready").await? != Some(1.0) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let authorization = authorization(program.address, None).await?;
+        let asked = Asked { address: program.address, authorization: &authorization, questions: &questions };
+        let measured = asked.ask(plan.times).await?;
+        let built = program.metric("match_index_build_seconds").await?.unwrap_or(f64::NAN);
+        let held = program.memory()?.saturating_sub(empty);
+        program.stop().await?;
+        postgres.stop().await;
+
+        let assignments = segments * (PRODUCTS + CATEGORIES);
+        let what = |what: &str| format!("alone, {assignments} assignments: {what}");
+        report.add_loop(SECTION, &what("from memory, 16 connections"), &measured, None);
+        report.add(SECTION, what("built"), assignments as f64 / built, "/s");
+        report.add(SECTION, what("memory for each"), held as f64 / assignments as f64, "B");
+        rates.push(measured.per_second());
+    }
+    if let [once, tenfold] = rates[..] {
+        report.aimed(SECTION, "ten times the data / once: rate", tenfold / once, "x", Aim::AtLeast(0.7));
+    }
+    Ok(())
 }
 
 async fn write_logs(folder: &Path, segments: u64) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
-    history::write_all(&folder.join("log.sqlite"), (0..segments).flat_map(events)).await?;
-    let reference = LocalReference::open(folder.join("reference.sqlite")).await?;
+    history::write_all(&folder.join(LOG), (0..segments).flat_map(events)).await?;
+    let reference = LocalReference::open(folder.join(REFERENCE)).await?;
     let tenant = Tenant::parse(content::TENANT)?;
     let mut batch = Vec::with_capacity(BATCH);
     for entry in (0..segments).map(category).chain((0..segments * PAIRS).map(|number| pair(number, segments))) {

@@ -62,7 +62,7 @@ pub(super) fn decide(
                     break;
                 }
                 bytes += record.size();
-                let _receipt = table.take(&envelope, &record);
+                let (_receipt, record) = table.take(&envelope, record);
                 #[cfg(test)]
                 sent_receipts.push((arrival, _receipt));
                 decided.records.push(record);
@@ -138,13 +138,15 @@ impl Table<'_> {
         Decision::Write(Box::new(envelope), record)
     }
 
-    /// Puts a decided record on top, through the same rule that every reader applies to it.
-    fn take(&mut self, envelope: &Envelope, record: &NewRecord) -> Receipt {
+    /// Puts a decided record on top, through the same rule that every reader applies to it, and gives it back.
+    fn take(&mut self, envelope: &Envelope, record: NewRecord) -> (Receipt, NewRecord) {
         let partition = self.acceptance.partition;
-        let as_read = Record::placed(record.clone(), partition, self.acceptance.next_offset(), envelope.time);
+        let as_read = Record::placed(record, partition, self.acceptance.next_offset(), envelope.time);
         let verdict = self.acceptance.step(&as_read);
         assert_eq!(verdict, Verdict::Accepted, "a record that we would not accept must not be sent");
-        self.overlay.apply(envelope).expect("a decided event fits the state that it was decided on")
+        let receipt = self.overlay.apply(envelope).expect("a decided event fits the state that it was decided on");
+        let Record { key, headers, value, .. } = as_read;
+        (receipt, NewRecord { key, headers, value })
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use shared::{
-    http::{ApiError, ApiResult, Call, Details},
+    http::{ApiError, ApiResult, Body, Call, Details},
     ids::{ItemId, SegmentId},
 };
 
@@ -18,7 +19,11 @@ use crate::{
 /// `POST /segments/match`.
 pub async fn products(app: App, mut call: Call) -> ApiResult {
     let awaited = Awaited::of(&app, &call)?;
-    let asked = Question::parse(call.required_json().await?)?;
+    let body = call.body().await?;
+    let asked = match Question::of_usual(&body) {
+        Some(question) => question,
+        None => Question::parse(body.required_json()?)?,
+    };
     let tenant = call.tenant.clone();
     let question = matching::Question {
         tenant: &tenant,
@@ -62,8 +67,30 @@ async fn by_sql(app: App, call: &Call, awaited: &Awaited, question: &matching::Q
 }
 
 fn page<'i>(ids: impl Iterator<Item = &'i str>) -> PageOf<String> {
-    PageOf { rows: ids.map(|id| json!({ "id": id }).to_string()).collect(), total: None }
+    // The text of an id as JSON, escapes and all.
+    let row = |id: &str| format!(r#"{{"id":{}}}"#, Value::from(id));
+    PageOf { rows: ids.map(row).collect(), total: None }
 }
+
+/// A body as nearly all are, read where it lies.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Usual<'b> {
+    #[serde(borrow)]
+    items: Vec<Named<'b>>,
+    #[serde(borrow)]
+    segment_ids: Vec<&'b str>,
+    site: Option<&'b str>,
+    site_code: Option<&'b str>,
+}
+
+#[derive(Deserialize)]
+struct Named<'b> {
+    id: &'b str,
+}
+
+/// The lists of a body: items and segment ids.
+const LISTS: usize = 2;
 
 /// What the body asks. Ids that nothing can have are left out: they match nothing.
 #[derive(Debug, PartialEq)]
@@ -75,6 +102,23 @@ struct Question {
 }
 
 impl Question {
+    /// What [`parse`](Self::parse) would make of the body, if it is a usual one. None is no verdict.
+    fn of_usual(body: &Body) -> Option<Self> {
+        // serde takes a list for the members of a struct too; with these two there is none left for that.
+        if body.text().iter().filter(|byte| **byte == b'[').count() != LISTS {
+            return None;
+        }
+        let Usual { items, segment_ids, site, site_code } = body.usual()?;
+        let site_code = site.or(site_code).filter(|chosen| site_code.is_none_or(|other| other == *chosen))?;
+        let mut seen = HashSet::with_capacity(items.len());
+        let products = items.into_iter().map(|item| item.id).filter(|id| seen.insert(*id));
+        Some(Self {
+            products: products.filter_map(|id| ItemId::parse(id).ok()).collect(),
+            segment_ids: segment_ids.into_iter().filter_map(|id| SegmentId::parse(id).ok()).collect(),
+            site_code: site_code.to_owned(),
+        })
+    }
+
     fn parse(body: Value) -> Result<Self, ApiError> {
         let Value::Object(body) = body else {
             return Err(ApiError::invalid_body(Details::new("type", "the body must be an object")));
@@ -128,6 +172,8 @@ fn site_code(body: &Map<String, Value>) -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -149,12 +195,29 @@ mod tests {
         ] {
             let mut body = good.clone();
             body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+            let usual = Question::of_usual(&Body::of(body.to_string()));
             let question = Question::parse(body).ok();
+            assert!(usual.is_none() || usual == question, "{case}: {usual:?}");
+            assert!(usual.is_some() || question.is_none(), "{case} is usual enough");
             assert_eq!(question.as_ref().map(|question| &*question.site_code), expected, "{case}");
             if let Some(question) = question {
                 assert_eq!(question.products, [ItemId::parse("p1").expect("an id")], "{case}");
             }
         }
         assert!(Question::parse(json!([])).is_err());
+    }
+
+    #[test]
+    fn unusual_bodies_are_looked_at_more_closely() {
+        for body in [
+            r#"[[{"id":"p1"}],["g1"],"main"]"#,
+            r#"{"items":[["p1"]],"segmentIds":["g1"],"site":"main"}"#,
+            r#"{"items":[{"id":"p1","id":"p2"}],"segmentIds":["g1"],"site":"main"}"#,
+            r#"{"items":[{"id":"p\u0031"}],"segmentIds":["g1"],"site":"main"}"#,
+            r#"{"items":[{"id":"p1"}],"segmentIds":["g1"],"site":"main","siteCode":"other"}"#,
+            r#"{"items":[{"id":"p1"}],"segmentIds":["g1"],"site":"main","more":[]}"#,
+        ] {
+            assert_eq!(Question::of_usual(&Body::of(body)), None, "{body}");
+        }
     }
 }

@@ -144,7 +144,11 @@ impl World {
     }
 
     fn segment(&mut self, id: &str) -> &mut Segment {
-        self.segments.entry(id.into()).or_default()
+        // Nearly always it is there, and then its id is not to be copied.
+        if !self.segments.contains_key(id) {
+            self.segments.insert(id.into(), Segment::default());
+        }
+        self.segments.get_mut(id).expect("it is there")
     }
 
     fn numbers(&mut self, kind: ItemType) -> &mut Dictionary {

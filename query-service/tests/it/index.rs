@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     consistency::CONSISTENCY_TOKEN,
     ids::ItemType::{Category, Product},
+    log::memory::{Call, Fault, Faults},
     reference::Kind,
 };
 
@@ -92,6 +93,50 @@ async fn the_views_answer_until_the_index_is_ready_and_when_it_has_ended() {
     api.story.forge("acme", "g1").await;
     eventually("the index has ended", async || !api.index.is_ready()).await;
     assert_eq!(matched(&ask(&api, &["p2", "p1"]).answer().await), "p1");
+}
+
+/// Every tail breaks as soon as it has something to tell.
+fn every_tail_breaks() -> Faults {
+    Faults { break_tail: 1.0, ..Faults::default() }
+}
+
+#[tokio::test]
+async fn while_the_log_cannot_be_read_the_views_answer_and_the_index_begins_when_it_can() {
+    let mut api = Api::start().await;
+    api.story.put("acme", "g1", active()).await;
+    api.story.assign("acme", "g1", Product, &["p1"], None).await;
+    api.catch_up().await;
+    api.log.set_faults(every_tail_breaks());
+    api.log.script(Call::End, [Fault::Fail, Fault::Fail]);
+    api.begin_to_follow();
+    for _ in 0..10 {
+        assert_eq!(matched(&ask(&api, &["p1", "p2"]).answer().await), "p1");
+    }
+    assert!(!api.index.is_ready());
+    api.log.set_faults(Faults::default());
+    eventually("the index is ready", async || api.index.is_ready()).await;
+    assert_eq!(matched(&ask(&api, &["p1", "p2"]).answer().await), "p1");
+}
+
+#[tokio::test]
+async fn an_index_whose_tail_breaks_says_how_far_it_is_and_goes_on_when_it_is_back() {
+    let mut api = followed().await;
+    api.projection.take().expect("running").stop().await;
+    api.log.set_faults(every_tail_breaks());
+    let token = api.story.assign("acme", "g1", Product, &["p2"], None).await.to_string();
+    let asked = || ask(&api, &["p1", "p2"]).header(CONSISTENCY_TOKEN, &token);
+    let refused = asked().header("Prefer", "wait=0").answer().await;
+    assert_eq!(
+        (refused.status, &refused.body["details"]["type"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("stale-view"))
+    );
+    let lenient = asked().header("Prefer", "wait=0, handling=lenient").answer().await;
+    assert_eq!((&*matched(&lenient), lenient.header("X-Consistency")), ("p1", Some("stale")));
+    assert!(api.index.is_ready(), "it knows what it knew");
+    api.log.set_faults(Faults::default());
+    eventually("the index has it", async || asked().header("Prefer", "wait=0").answer().await.status == StatusCode::OK)
+        .await;
+    assert_eq!(matched(&asked().answer().await), "p1 p2");
 }
 
 #[tokio::test]

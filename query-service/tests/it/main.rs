@@ -17,6 +17,7 @@ mod querying;
 mod reading;
 mod reference;
 mod shadow;
+mod spread;
 mod story;
 mod support;
 mod tenants;

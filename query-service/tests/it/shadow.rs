@@ -13,7 +13,10 @@ use serde_json::json;
 use shared::{
     Clock as _, SystemClock,
     ids::{ItemId, ItemType, SegmentId, Tenant},
-    log::{EventLog as _, memory::MemLog},
+    log::{
+        EventLog as _,
+        memory::{Faults, MemLog},
+    },
     reference::{Kind, ReferenceLog as _},
 };
 use tokio::task::JoinHandle;
@@ -28,6 +31,9 @@ const TENANTS: [&str; 2] = ["acme", "beta"];
 const SEGMENTS: u8 = 3;
 const PRODUCTS: u8 = 5;
 const CATEGORIES: u8 = 6;
+/// Of the reference log: trees lie in several.
+const REFERENCE_PARTITIONS: u16 = 2;
+const BREAKS_AFTER: usize = 9;
 
 /// What happens to a tenant. Ids are few, so that they meet again.
 #[derive(Debug, Clone)]
@@ -131,9 +137,10 @@ struct Followed {
 }
 
 impl Followed {
+    /// Its tail of reference data breaks now and then.
     fn begin(log: &MemLog, catalogue: &Catalogue) -> Self {
         let index = Index::new(log.partitions(), catalogue.log.partitions());
-        let (log, reference) = (log.clone(), catalogue.log.clone());
+        let (log, reference) = (log.clone(), catalogue.log.breaking_after(BREAKS_AFTER));
         let follower = Follower::new(index.clone(), log, reference, Health::new(0));
         Self { index, task: tokio::spawn(follower.run()) }
     }
@@ -182,18 +189,20 @@ async fn compare(views: &Views, index: &Index) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The law of the index: followed from the beginning or built anew, it answers what the SQL answers.
+/// The law of the index: followed from the beginning or built anew, it answers what the SQL answers, also while tails break and
+/// reference data lies in several partitions.
 #[test]
 fn the_index_answers_what_the_views_answer_on_random_histories() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let views = runtime.block_on(Views::empty());
+    let views = runtime.block_on(Views::of(REFERENCE_PARTITIONS));
     let mut runner =
         TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
-    let outcome = runner.run(&(steps(), 0..4_u64), |(steps, bury_from)| {
+    let outcome = runner.run(&(steps(), 0..4_u64, any::<u64>()), |(steps, bury_from, seed)| {
         runtime.block_on(async {
             views.clear().await;
-            let (log, catalogue) = (empty_log(), Catalogue::empty().await);
+            let (log, catalogue) = (empty_log(), Catalogue::spread_over(REFERENCE_PARTITIONS).await);
+            log.set_faults(Faults { seed, break_tail: 0.1, ..Faults::default() });
             let mut story = Story::begin(&log).await;
             let projection = views.project_with(&log, Options { bury_from, ..Options::default() });
             let reference = views.follow(&catalogue);

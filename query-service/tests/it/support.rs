@@ -13,14 +13,13 @@ use shared::{
     SystemClock,
     consistency::{Place, Positions},
     ids::Tenant,
-    log::{Partition, local::LocalReference, memory::MemLog},
+    log::{Partition, memory::MemLog},
     reference::{Change, Entry, Id, Key, Kind, ReferenceLog as _},
 };
 use sqlx::{Connection as _, PgConnection, PgPool};
-use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::Instant};
 
-use crate::story::Story;
+use crate::{spread::Spread, story::Story};
 
 /// Partitions of the logs in these tests.
 pub const PARTITIONS: u16 = 3;
@@ -32,15 +31,17 @@ pub fn empty_log() -> MemLog {
 
 /// What other systems tell, in a log of its own.
 pub struct Catalogue {
-    pub log: LocalReference,
-    _folder: TempDir,
+    pub log: Spread,
 }
 
 impl Catalogue {
     pub async fn empty() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = LocalReference::open(folder.path().join("reference.sqlite")).await.expect("the log opens");
-        Self { log, _folder: folder }
+        Self::spread_over(1).await
+    }
+
+    /// In so many partitions.
+    pub async fn spread_over(partitions: u16) -> Self {
+        Self { log: Spread::over(partitions).await }
     }
 
     /// Entries of a tenant are now so.
@@ -62,8 +63,12 @@ impl Catalogue {
 
     /// Behind everything that was told.
     pub async fn end(&self) -> Positions {
-        let only = Partition::new(0);
-        Positions::at(Place::Reference(only), self.log.end(only).await.expect("the log answers"))
+        let mut end = Positions::default();
+        for partition in (0..self.log.partitions()).map(Partition::new) {
+            let behind = self.log.end(partition).await.expect("the log answers");
+            end.merge(&Positions::at(Place::Reference(partition), behind));
+        }
+        end
     }
 }
 
@@ -79,8 +84,13 @@ pub struct Views {
 
 impl Views {
     pub async fn empty() -> Self {
+        Self::of(1).await
+    }
+
+    /// With so many partitions of reference data.
+    pub async fn of(reference: u16) -> Self {
         let database = local_parts::testing::database().await;
-        let progress = Progress::new(PARTITIONS, 1);
+        let progress = Progress::new(PARTITIONS, reference);
         let Access { owner, reader } = open(database.url(), progress.clone()).await;
         Self { database, owner, reader, progress }
     }

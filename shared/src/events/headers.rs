@@ -1,7 +1,10 @@
 //! Record headers: CloudEvents attributes in Kafka's binary mode (`ce_` and the attribute's name), `content-type`, and the
 //! W3C trace context.
 
-use std::fmt::{self, Display, Write as _};
+use std::{
+    cmp::Ordering,
+    fmt::{self, Display, Write as _},
+};
 
 /// The media type of the value.
 pub const CONTENT_TYPE: &str = "content-type";
@@ -72,13 +75,47 @@ const KNOWN: [&str; 22] = [
     TRACE_STATE,
 ];
 
+/// No known name is longer.
+const LONGEST: usize = 18;
+/// At most so many known names are equally long.
+const ALIKE: usize = 3;
+
+/// Where names of one length differ most.
+const TELLING: usize = 4;
+
+/// The places in [`KNOWN`] of the names of each length, so that a name is looked for among its like only.
+const BY_LENGTH: [[Option<u8>; ALIKE]; LONGEST + 1] = {
+    let mut table = [[None; ALIKE]; LONGEST + 1];
+    let mut place = 0;
+    while place < KNOWN.len() {
+        let row = &mut table[KNOWN[place].len()];
+        let mut free = 0;
+        while row[free].is_some() {
+            free += 1;
+        }
+        row[free] = Some(place as u8);
+        place += 1;
+    }
+    table
+};
+
+/// The place of a name in [`KNOWN`].
+fn place_of(name: &str) -> Option<u8> {
+    let alike = BY_LENGTH.get(name.len())?;
+    let is_it = |known: &str| known.as_bytes().get(TELLING) == name.as_bytes().get(TELLING) && known == name;
+    alike.iter().map_while(|place| *place).find(|place| is_it(KNOWN[usize::from(*place)]))
+}
+
 /// Headers of one record, sorted by name, each name once.
 ///
-/// A log is read by the million records, each with some sixteen headers: they share one allocation for their text.
+/// A log is read by the million records, each with some sixteen headers: they share one allocation for their text, and names
+/// are compared as numbers.
 #[derive(Clone, Default)]
 pub struct Headers {
     text: String,
     entries: Vec<Entry>,
+    /// A bit for the place of each known name that is there.
+    known: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -103,7 +140,37 @@ struct Span(u32, u32);
 impl Headers {
     /// Without any, and with room for so many bytes of names and values.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), entries: Vec::with_capacity(KNOWN.len()) }
+        Self { text: String::with_capacity(bytes), entries: Vec::with_capacity(KNOWN.len()), known: 0 }
+    }
+
+    /// Reads headers from a JSON object as it is written in a file: its text is kept as it is, and only the places of names and
+    /// values are noted. None where it is anything else, such as one with escapes or in another order; that is no error yet.
+    pub(crate) fn from_plain_json(json: &str) -> Option<Self> {
+        let is_plain = json.bytes().fold(true, |is_plain, byte| is_plain & (byte >= b' ') & (byte != b'\\'));
+        if !is_plain || u32::try_from(json.len()).is_err() {
+            return None;
+        }
+        let mut headers = Self { text: json.to_owned(), entries: Vec::with_capacity(KNOWN.len()), known: 0 };
+        let mut rest = Plain { json, at: 0 };
+        if json == "{}" {
+            return Some(headers);
+        }
+        rest.take("{")?;
+        loop {
+            let name = rest.text()?;
+            rest.take(":")?;
+            let value = rest.text()?;
+            let name = place_of(headers.text(name)).map_or(Name::Other(name), Name::Known);
+            let entry = Entry { name, value };
+            if headers.entries.last().is_some_and(|last| headers.compare(last, &entry).is_ge()) {
+                return None;
+            }
+            headers.insert(headers.entries.len(), entry);
+            if rest.take(",").is_none() {
+                rest.take("}")?;
+                return rest.is_empty().then_some(headers);
+            }
+        }
     }
 
     /// Sets a header.
@@ -111,14 +178,14 @@ impl Headers {
     /// # Panics
     /// When all values together exceed 4 GiB.
     pub fn set(&mut self, name: &str, value: impl Display) {
-        let found = self.find(name);
+        let known = place_of(name);
+        let found = self.find(known, name);
         let value = self.push(value);
         match found {
             Ok(at) => self.entries[at].value = value,
             Err(at) => {
-                let known = KNOWN.binary_search(&name).ok().and_then(|place| u8::try_from(place).ok());
                 let name = known.map_or_else(|| Name::Other(self.push(name)), Name::Known);
-                self.entries.insert(at, Entry { name, value });
+                self.insert(at, Entry { name, value });
             }
         }
     }
@@ -132,7 +199,7 @@ impl Headers {
 
     /// The value of a header.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.find(name).ok().map(|at| self.text(self.entries[at].value))
+        self.find(place_of(name), name).ok().map(|at| self.text(self.entries[at].value))
     }
 
     /// All headers by name.
@@ -145,11 +212,36 @@ impl Headers {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    fn find(&self, name: &str) -> Result<usize, usize> {
-        // Most headers come in order.
-        match self.entries.last() {
-            Some(last) if self.name(last) < name => Err(self.entries.len()),
-            _ => self.entries.binary_search_by(|entry| self.name(entry).cmp(name)),
+    /// Bytes that hold all names and values, about.
+    pub(crate) fn room(&self) -> usize {
+        self.text.len() + self.entries.len() * LONGEST
+    }
+
+    /// Where a name is, or belongs; `known` is its place.
+    fn find(&self, known: Option<u8>, name: &str) -> Result<usize, usize> {
+        // Where only known names are, those before it can be counted.
+        if let Some(place) = known.filter(|_| self.known.count_ones() as usize == self.entries.len()) {
+            let at = (self.known & ((1 << place) - 1)).count_ones() as usize;
+            return if self.known & (1 << place) == 0 { Err(at) } else { Ok(at) };
+        }
+        let compare = |entry: &Entry| match (entry.name, known) {
+            (Name::Known(place), Some(known)) => place.cmp(&known),
+            _ => self.name(entry).cmp(name),
+        };
+        self.entries.binary_search_by(compare)
+    }
+
+    fn insert(&mut self, at: usize, entry: Entry) {
+        if let Name::Known(place) = entry.name {
+            self.known |= 1 << place;
+        }
+        if at == self.entries.len() { self.entries.push(entry) } else { self.entries.insert(at, entry) }
+    }
+
+    fn compare(&self, one: &Entry, other: &Entry) -> Ordering {
+        match (one.name, other.name) {
+            (Name::Known(one), Name::Known(other)) => one.cmp(&other),
+            _ => self.name(one).cmp(self.name(other)),
         }
     }
 
@@ -169,6 +261,36 @@ impl Headers {
         let from = place(&self.text);
         write!(self.text, "{text}").expect("text can be written to memory");
         Span(from, place(&self.text))
+    }
+}
+
+/// JSON without escapes, on its way.
+struct Plain<'j> {
+    json: &'j str,
+    at: usize,
+}
+
+impl Plain<'_> {
+    fn rest(&self) -> &str {
+        &self.json[self.at..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rest().is_empty()
+    }
+
+    /// Moves behind this, if it comes next.
+    fn take(&mut self, expected: &str) -> Option<()> {
+        self.rest().starts_with(expected).then(|| self.at += expected.len())
+    }
+
+    /// Moves behind the next text; where it lies, without its quotes.
+    fn text(&mut self) -> Option<Span> {
+        self.take("\"")?;
+        let from = self.at;
+        self.at += memchr::memchr(b'"', self.rest().as_bytes())? + 1;
+        // The caller has looked that the text is short enough.
+        Some(Span(from as u32, (self.at - 1) as u32))
     }
 }
 
@@ -206,7 +328,35 @@ mod tests {
 
     #[test]
     fn known_names_are_sorted() {
-        assert!(KNOWN.is_sorted());
+        assert!(KNOWN.is_sorted() && KNOWN.len() < 32);
+        assert!((0..).zip(KNOWN).all(|(place, name)| place_of(name) == Some(place)));
+        assert_eq!(place_of("ce_x"), None);
+    }
+
+    #[test]
+    fn only_plain_json_in_order_is_read_where_it_lies() {
+        for (json, is_plain) in [
+            ("{}", true),
+            (r#"{"ce_id":"1"}"#, true),
+            (r#"{"ce_id":"ü","ce_type":"","x":"{}:,"}"#, true),
+            (r#"{"ce_type":"t","ce_id":"1"}"#, false),
+            (r#"{"ce_id":"1","ce_id":"2"}"#, false),
+            (r#"{"ce_id":"a\"b"}"#, false),
+            (r#"{"ce_id": "1"}"#, false),
+            (r#"{"ce_id":1}"#, false),
+            (r#"{"ce_id":"1"} "#, false),
+            (r#"{"ce_id":"1",}"#, false),
+            (r#"{"ce_id":"1""#, false),
+            ("{\"ce_id\":\"a\tb\"}", false),
+            ("", false),
+            ("[]", false),
+        ] {
+            let read = Headers::from_plain_json(json);
+            assert_eq!(read.is_some(), is_plain, "{json}");
+            let Some(read) = read else { continue };
+            let map: BTreeMap<String, String> = serde_json::from_str(json).expect("JSON");
+            assert_eq!(read, Headers::from_iter(&map), "{json}");
+        }
     }
 
     fn names() -> impl Strategy<Value = String> {
@@ -226,6 +376,10 @@ mod tests {
             prop_assert_eq!(headers.iter().collect::<Vec<_>>(), expected);
             prop_assert!(pairs.iter().all(|(name, _)| headers.get(name) == map.get(name).map(String::as_str)));
             prop_assert_eq!(headers.get("no such header"), None);
+            let json = serde_json::to_string(&map).expect("JSON");
+            let read = Headers::from_plain_json(&json);
+            prop_assert_eq!(read.is_some(), !json.contains('\\'));
+            prop_assert!(read.is_none_or(|read| read == headers));
             prop_assert_eq!(&headers, &Headers::from_iter(&map));
             prop_assert_eq!(headers.size(), map.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>());
         }

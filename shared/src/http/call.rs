@@ -4,7 +4,11 @@
 
 use std::{fmt, sync::Arc};
 
-use actix_web::{HttpRequest, web::Payload};
+use actix_web::{
+    HttpRequest,
+    web::{Bytes, Payload},
+};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -32,6 +36,14 @@ pub struct Call {
     query: Query,
     request: HttpRequest,
     payload: Option<Payload>,
+}
+
+/// A body that was read and not yet parsed.
+#[derive(Debug)]
+pub struct Body {
+    text: Bytes,
+    /// Whether each item of it answers for itself.
+    judges_items: bool,
 }
 
 impl Call {
@@ -83,10 +95,22 @@ impl Call {
     /// # Errors
     /// 415 for other formats, 413 if it is too long, 400 if it is not JSON.
     pub async fn json(&mut self) -> Result<Option<Value>, ApiError> {
+        self.body().await?.json()
+    }
+
+    /// The body, to be parsed; nothing may be in it.
+    ///
+    /// # Errors
+    /// 415 for other formats than JSON, 413 if it is too long.
+    pub async fn body(&mut self) -> Result<Body, ApiError> {
         let also = (self.operation == Operation::PatchSegment).then_some(PATCH_FORMAT);
         body::check_is_json(&self.request, also)?;
-        let Some(payload) = self.payload.take() else { return Ok(None) };
-        body::parse(&body::read(&self.request, payload).await?, self.operation.is_bulk())
+        let judges_items = self.operation.is_bulk();
+        let text = match self.payload.take() {
+            Some(payload) => body::read(&self.request, payload).await?,
+            None => Bytes::new(),
+        };
+        Ok(Body { text, judges_items })
     }
 
     /// The body as JSON.
@@ -94,7 +118,41 @@ impl Call {
     /// # Errors
     /// As [`json`](Self::json), and 400 if there is none.
     pub async fn required_json(&mut self) -> Result<Value, ApiError> {
-        self.json().await?.ok_or_else(|| ApiError::invalid_body(Details::new("required", "the request needs a body")))
+        self.body().await?.required_json()
+    }
+}
+
+impl Body {
+    /// As it would be read, for tests.
+    pub fn of(text: impl Into<Bytes>) -> Self {
+        Self { text: text.into(), judges_items: false }
+    }
+
+    /// As it was sent.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// What is wanted of the body, without a tree in between. None is no verdict: it may be an unusual way to say the same, or
+    /// wrong, and [`required_json`](Self::required_json) knows which.
+    pub fn usual<'b, T: Deserialize<'b>>(&'b self) -> Option<T> {
+        body::parse_usual(&self.text)
+    }
+
+    /// As [`Call::json`].
+    ///
+    /// # Errors
+    /// 400 if it is not JSON.
+    pub fn json(&self) -> Result<Option<Value>, ApiError> {
+        body::parse(&self.text, self.judges_items)
+    }
+
+    /// As [`Call::required_json`].
+    ///
+    /// # Errors
+    /// 400 if it is not JSON, or nothing.
+    pub fn required_json(&self) -> Result<Value, ApiError> {
+        self.json()?.ok_or_else(|| ApiError::invalid_body(Details::new("required", "the request needs a body")))
     }
 }
 

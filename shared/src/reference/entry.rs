@@ -1,7 +1,7 @@
 //! What is known of an entry. Only ids are required: whatever else another system leaves out is not known, and not shown.
 //! Members that are not listed here are ignored.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::key::{Id, Kind};
@@ -141,16 +141,44 @@ impl Entry {
             // serde would take a list for the members of a struct.
             return Err(InvalidEntry::Shape("an object is wanted".to_owned()));
         }
-        let entry = match kind {
-            Kind::Customer => serde_json::from_value(value).map(Self::Customer),
-            Kind::LegalEntity => serde_json::from_value(value).map(Self::LegalEntity),
-            Kind::Product => serde_json::from_value(value).map(Self::Product),
-            Kind::Category => serde_json::from_value(value).map(Self::Category),
-            Kind::ProductCategory => serde_json::from_value(value).map(Self::ProductCategory),
-        };
-        let entry = entry.map_err(|error| InvalidEntry::Shape(error.to_string()))?;
+        let entry = Self::read(kind, value).map_err(|error| InvalidEntry::Shape(error.to_string()))?;
         entry.check()?;
         Ok(entry)
+    }
+
+    /// Reads an entry from the text of an object. None is no verdict: of names that are there twice the last one counts, which
+    /// only [`from_json`](Self::from_json) knows, and only it says what is wrong.
+    pub(super) fn from_usual_json(kind: Kind, json: &[u8]) -> Option<Self> {
+        if !json.starts_with(b"{") {
+            return None;
+        }
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let entry = Self::read(kind, &mut reader).ok()?;
+        reader.end().ok()?;
+        entry.check().is_ok().then_some(entry)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(kind: Kind, from: D) -> Result<Self, D::Error> {
+        match kind {
+            Kind::Customer => Deserialize::deserialize(from).map(Self::Customer),
+            Kind::LegalEntity => Deserialize::deserialize(from).map(Self::LegalEntity),
+            Kind::Product => Deserialize::deserialize(from).map(Self::Product),
+            Kind::Category => Deserialize::deserialize(from).map(Self::Category),
+            Kind::ProductCategory => Deserialize::deserialize(from).map(Self::ProductCategory),
+        }
+    }
+
+    /// Whether this is its id, as [`id`](Self::id) would be written.
+    pub(super) fn is_named(&self, id: &str) -> bool {
+        match self {
+            Self::Customer(entry) => entry.id.as_str() == id,
+            Self::LegalEntity(entry) => entry.id.as_str() == id,
+            Self::Product(entry) => entry.id.as_str() == id,
+            Self::Category(entry) => entry.id.as_str() == id,
+            Self::ProductCategory(ProductCategory { product_id, category_id }) => {
+                id.split_once('/') == Some((product_id.as_str(), category_id.as_str()))
+            }
+        }
     }
 
     /// The value of a record: JSON with sorted member names.

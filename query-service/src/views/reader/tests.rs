@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, future::poll_fn, pin::pin, task::Poll};
 
+use actix_web::{ResponseError as _, http::StatusCode};
 use futures::{StreamExt as _, stream};
 use local_parts::testing::TestDatabase;
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
@@ -197,6 +198,41 @@ async fn wherever_a_read_is_abandoned_the_next_ones_see_their_own_rows() {
         }
     }
     assert!(halfway > 10, "{halfway}");
+}
+
+#[tokio::test]
+async fn reads_are_refused_as_such_when_their_role_has_lost_its_rights_and_when_it_is_gone() {
+    let views = Views::with_connections(1).await;
+    // The role of all tests cannot go; this one is as good. Roles belong to the server, so it has the name of the database.
+    let name: String =
+        sqlx::query_scalar("select 'reader_of_' || current_database()").fetch_one(&views.owner).await.expect("a name");
+    let say = async |statement: &str| {
+        let statement = AssertSqlSafe(statement.replace("$role", &format!("\"{name}\"")));
+        sqlx::raw_sql(statement).execute(&views.owner).await.expect("done");
+    };
+    say("create role $role; grant usage on schema v1 to $role; grant select on all tables in schema v1 to $role").await;
+    let Inner { options, limits, .. } = &*views.reader.0;
+    let options = options.clone().options([("role", name.as_str())]);
+    let reader = Reader::connect(options, *limits, Progress::new(1, 1)).await.expect("connected");
+    let acme = tenant("acme");
+    let read = async || {
+        reader
+            .read(&acme, async |connection| {
+                sqlx::query_scalar::<_, String>(tenants_in("segment")).fetch_all(connection).await
+            })
+            .await
+    };
+    assert_eq!(read().await.expect("an answer"), ["acme"]);
+    say("revoke select on all tables in schema v1 from $role").await;
+    let without_rights = read().await.expect_err("no rights");
+    say("drop owned by $role; drop role $role").await;
+    reader.0.idle().clear();
+    let without_role = read().await.expect_err("no role");
+    for (error, code) in [(without_rights, "42501"), (without_role, "22023")] {
+        let found = error.as_database_error().and_then(|error| error.code()).map(String::from);
+        assert_eq!(found.as_deref(), Some(code), "{error}");
+        assert_eq!(crate::http::database(error).status_code(), StatusCode::SERVICE_UNAVAILABLE, "{code}");
+    }
 }
 
 /// What becomes of a read.

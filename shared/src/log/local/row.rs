@@ -69,9 +69,12 @@ pub(super) fn record(row: &rusqlite::Row<'_>) -> Result<Record, LogError> {
     let column = |index| row.get_ref(index).map_err(|error| damaged(&error.to_string()));
     let key = column(3)?.as_str_or_null().map_err(|error| damaged(&error.to_string()))?.map(str::to_owned);
     let json = column(4)?.as_str().map_err(|error| damaged(&error.to_string()))?;
-    let headers = serde_json::Deserializer::from_str(json)
-        .deserialize_map(HeadersVisitor { bytes: json.len() })
-        .map_err(|error| damaged(&error.to_string()))?;
+    let headers = match Headers::from_plain_json(json) {
+        Some(headers) => headers,
+        None => serde_json::Deserializer::from_str(json)
+            .deserialize_map(HeadersVisitor { bytes: json.len() })
+            .map_err(|error| damaged(&error.to_string()))?,
+    };
     let value = column(5)?.as_bytes().map_err(|error| damaged(&error.to_string()))?.to_vec();
     let appended_at = column(2)?.as_i64().map_err(|error| damaged(&error.to_string()))?;
     Ok(Record { partition, offset, appended_at: Timestamp::from_unix_millis(appended_at), key, headers, value })
