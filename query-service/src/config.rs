@@ -39,6 +39,17 @@ pub struct Config {
     /// Who answers matches.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// How many streams of events.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// How many streams of events.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct EventArgs {
+    /// The most streams of the change feed that are open at once; further ones are told to come again.
+    #[arg(long, env = "EVENT_STREAMS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub event_streams: u32,
 }
 
 /// Who answers matches.
@@ -81,6 +92,7 @@ impl Config {
             match_descendants: self.match_descendants,
             match_index: self.matching.match_index,
             match_shadow: self.matching.match_shadow,
+            event_streams: self.events.event_streams as usize,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The query side: projects events into views and answers reads.
 //!
 //! [`projector`] writes the views, [`views`] reads them, [`q`] is the language of filters, [`http`] the API. [`progress`] says
-//! how far the views are, so that a read can wait for a write. [`index`] answers matches from memory. [`service`] puts it all together.
+//! how far the views are, so that a read can wait for a write. [`index`] answers matches from memory, [`feed`] sends
+//! events as they come. [`service`] puts it all together.
 
+mod anchor;
 pub mod config;
+pub mod feed;
 pub mod http;
 pub mod index;
 pub mod progress;

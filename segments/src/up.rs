@@ -18,7 +18,7 @@ use command_service::{
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use metrics_exporter_prometheus::PrometheusHandle;
 use query_service::{
-    http as query_http, index, projector, service as query,
+    feed, http as query_http, index, projector, service as query,
     views::{self, Database},
 };
 use shared::{
@@ -54,6 +54,7 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     projector::describe();
     index::describe();
     views::describe();
+    feed::describe();
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;
@@ -184,6 +185,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
         match_descendants: true,
         match_index: args.matching.match_index,
         match_shadow: args.matching.match_shadow,
+        event_streams: args.events.event_streams as usize,
     };
     let query = query::open(log, reference, &settings, Some(acknowledged), clock).await;
     let query = query.context("the views cannot be opened")?;
@@ -196,7 +198,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
         checks
     });
     let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());
-    let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app)
+    let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app, &query.feed)
         .plain(health::routes(Arc::clone(&readiness), metrics))
         .plain(dev_routes);
     Ok(Sides { command, work: query.work, router, readiness })

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
-use query_service::config::MatchArgs;
+use query_service::config::{EventArgs, MatchArgs};
 use shared::{config::AuthArgs, telemetry::LogFormat};
 
 /// How to start everything on this machine.
@@ -35,6 +35,9 @@ pub struct UpArgs {
     /// Who answers matches.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// How many streams of events.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// What to log to standard error, such as `info` or `warn,shared::http=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "warn")]
     pub log: String,

@@ -16,6 +16,7 @@ mod customers_write;
 mod delete;
 mod dev_issuer;
 mod docs;
+mod feed;
 mod history;
 mod idempotency;
 mod imports;
