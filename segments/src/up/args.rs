@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
-use query_service::config::{EventArgs, MatchArgs};
+use query_service::config::{EventArgs, MatchArgs, StateArgs};
 use shared::{config::AuthArgs, telemetry::LogFormat};
 
 /// How to start everything on this machine.
@@ -26,6 +26,9 @@ pub struct UpArgs {
     /// Maven).
     #[arg(long, value_name = "BROKERS|local")]
     pub kafka: Option<KafkaChoice>,
+    /// How segments are now, as a topic of that Kafka.
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Address of the JSON Web Key Set of a trusted issuer, instead of the development issuer.
     #[arg(long, env = "JWKS_URL", conflicts_with = "jwks_file")]
     pub jwks_url: Option<String>,

@@ -48,7 +48,7 @@ async fn every_schema_that_the_document_of_the_events_names_can_be_fetched() {
         assert!(schema["$id"].is_string(), "{path}");
         found += 1;
     }
-    assert_eq!(found, 15, "ten types of records, five kinds of reference data");
+    assert_eq!(found, 16, "ten types of records, five kinds of reference data, the state");
 }
 
 #[tokio::test]

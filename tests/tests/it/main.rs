@@ -32,4 +32,5 @@ mod q;
 mod reading;
 mod rebuild;
 mod routing;
+mod state;
 mod stream;
