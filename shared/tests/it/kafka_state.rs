@@ -18,7 +18,7 @@ async fn config() -> Option<KafkaConfig> {
 
 fn state(number: u64) -> StateRecord {
     let headers = Headers::from_iter([(EVENT_OFFSET, number.to_string()), (headers::ID, id(number).to_string())]);
-    StateRecord { key: format!("acme/g{number}"), headers, value: (number % 2 == 0).then(|| b"{}".to_vec()) }
+    StateRecord { key: format!("acme/g{number}"), headers, value: number.is_multiple_of(2).then(|| b"{}".to_vec()) }
 }
 
 fn id(number: u64) -> Uuid {
