@@ -39,7 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Feed<L> {
     log: L,
-    views: Views,
     streams: Arc<Semaphore>,
     openings: Arc<Semaphore>,
 }
@@ -82,10 +81,10 @@ pub struct Slot {
 }
 
 impl<L: EventLog> Feed<L> {
-    /// Of this log, whose views these are, with so many streams at most.
-    pub fn new(log: L, views: Views, streams: usize) -> Self {
+    /// Of this log, with so many streams at most.
+    pub fn new(log: L, streams: usize) -> Self {
         let (streams, openings) = (Arc::new(Semaphore::new(streams)), Arc::new(Semaphore::new(OPENINGS)));
-        Self { log, views, streams, openings }
+        Self { log, streams, openings }
     }
 
     /// How many partitions the log has.
@@ -106,18 +105,18 @@ impl<L: EventLog> Feed<L> {
         Ok(Slot { _permit: permit })
     }
 
-    /// A reader that begins there.
+    /// A reader that begins there; these are the views of the log.
     ///
     /// # Errors
     /// When the id is of another log, or the place cannot be found in time.
-    pub async fn open(&self, start: &Start) -> Result<Reader<L>, OpenError> {
+    pub async fn open(&self, start: &Start, views: &Views) -> Result<Reader<L>, OpenError> {
         let opening = async {
             // It is never closed.
             let _permit = self.openings.acquire().await;
             match start {
                 Start::Beginning => Ok(Reader::from_the_beginning(self.log.clone())),
                 Start::After(cursor) => Reader::after(self.log.clone(), cursor).await?.ok_or(OpenError::Unknown),
-                Start::Now => Ok(Reader::behind(self.log.clone(), self.views.acceptances().await?).await?),
+                Start::Now => Ok(Reader::behind(self.log.clone(), views.acceptances().await?).await?),
             }
         };
         timeout(PATIENCE, opening).await.unwrap_or(Err(OpenError::Late))

@@ -66,7 +66,7 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     let options = settings.projector.unwrap_or_default();
     let projector = Projector::new(log.clone(), access.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
-    let feed = Feed::new(log.clone(), access.reader.clone(), settings.event_streams);
+    let feed = Feed::new(log.clone(), settings.event_streams);
     let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
     let follower = index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
     let reference = settings

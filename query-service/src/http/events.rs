@@ -31,7 +31,7 @@ pub async fn watch<L: EventLog>((app, feed): (App, Feed<L>), call: Call) -> ApiR
     if start == Start::Now {
         awaited.wait(&app, &call, filter.segment.as_ref()).await?;
     }
-    let reader = feed.open(&start).await.map_err(|error| refusal(error, named))?;
+    let reader = feed.open(&start, &app.reader).await.map_err(|error| refusal(error, named))?;
     let accepted_for = call.caller.until.unix_millis() - app.clock.now().unix_millis();
     let accepted_for = Duration::from_millis(u64::try_from(accepted_for).unwrap_or(0));
     let (expired, left) = (Box::pin(time::sleep(accepted_for)), Box::pin(call.left()));

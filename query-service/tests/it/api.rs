@@ -108,7 +108,7 @@ impl Api {
             shadow: Shadow::of(Share::default()),
         };
         set(&mut app);
-        let feed = Feed::new(log.clone(), views.reader.clone(), 2);
+        let feed = Feed::new(log.clone(), 2);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };

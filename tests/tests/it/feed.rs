@@ -26,7 +26,8 @@ use tokio::{
 const SEGMENTS: usize = 8;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A service of one test that is started anew; where both sides are apart, the one that reads, each time on a database of its own.
+/// A service of one test that is started anew. Where there is a Kafka both sides are apart, since two of `segments up` would share
+/// its topics; then it is the one that reads, each time on a database of its own.
 enum Service {
     Whole { options: UpOptions, up: Option<SegmentsUp> },
     Apart { topics: Topics, name: &'static str, writes: (Process, String), reads: Option<(Process, String)> },
@@ -34,15 +35,13 @@ enum Service {
 
 impl Service {
     async fn start(name: &'static str) -> Self {
-        let kind = Kind::of_this_run();
-        if kind == Kind::Kafka {
+        if Kind::of_this_run() != Kind::Embedded {
             let topics = Topics::create().await.expect("this stack has a Kafka");
             let writes = topics.command_service(&format!("{name}-writes")).await;
             let reads = Some(topics.query_service(name).await);
             return Self::Apart { topics, name, writes, reads };
         }
         let options = UpOptions::with_tokens_of_tests().await.named(name);
-        let options = if kind == Kind::UpKafka { options.on_kafka() } else { options };
         let up = Some(SegmentsUp::start(&options, &[]).await);
         Self::Whole { options, up }
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use e2e::{
-    Shop,
+    Caller, Shop,
     samples::{named, without},
     stack::{Kind, Topics},
 };
@@ -113,4 +113,33 @@ async fn the_state_is_what_the_api_answers_whatever_becomes_of_its_publishers() 
     let _second = topics.query_service_with("state-again", &publish(&again)).await;
     let is_equal = async || last_of_each(&topics.compacted(&again).await) == expected;
     shop.eventually("a new topic holds the same", is_equal).await;
+}
+
+#[tokio::test]
+async fn a_state_that_follows_from_another_log_is_left_alone() {
+    if Kind::of_this_run() != Kind::Kafka {
+        return;
+    }
+    let topics = Topics::create().await.expect("this stack has a Kafka");
+    let publish = [format!("--kafka-state-topic={}", topics.state)];
+    let (_writes, origin) = topics.command_service("state-one").await;
+    let shop = Shop::at(&origin);
+    shop.create(named("g1")).await;
+    let publisher = topics.query_service_with("state-one-reads", &publish).await;
+    let is_there = async || last_of_each(&topics.compacted(&topics.state).await).len() == 1;
+    shop.eventually("the state is published", is_there).await;
+    drop(publisher);
+    let before = topics.compacted(&topics.state).await;
+
+    let others = Topics::create().await.expect("this stack has a Kafka");
+    let (_writes, origin) = others.command_service("state-other").await;
+    Shop::at(&origin).create(named("g2")).await;
+    let (_publisher, origin) = others.query_service_with("state-other-reads", &publish).await;
+    let reads = Shop::at(&origin);
+    let has_stopped = async || {
+        let metrics = reads.ask_at(reqwest::Method::GET, "/metrics").by(Caller::Nobody).await.expect(200).text;
+        metrics.lines().any(|line| line == "state_publisher_stopped_total 1")
+    };
+    reads.eventually("the publisher stops", has_stopped).await;
+    assert_eq!(topics.compacted(&topics.state).await, before);
 }
