@@ -4,7 +4,8 @@
     python3 deploy/tests/gateway.py        (needs nginx and nothing but the standard library)
 
 A stub answers with what it was sent. Words in the path make it misbehave: `silent` never answers, `hangup` closes the
-connection after it has read the request, `busy` answers 503 in its own words, `wide` answers with long headers.
+connection after it has read the request, `busy` answers 503 in its own words, `wide` answers with long headers. The change feed
+sends one event, and the next when the test says so.
 A new case: a line in `ROUTES`, `REFUSED`, or a function among `CHECKS`.
 """
 
@@ -58,6 +59,8 @@ ROUTES = [
     ("GET", BASE + "/%2E%2E/items", "query"),
     ("PUT", BASE + "//g1", "command"),
     ("POST", BASE + "//search", "query"),
+    ("POST", "/customer-segment/acme/events", "command"),
+    ("GET", "/customer-segment/acme/events/x", "query"),
     ("PUT", "/reference/acme/product/bulk", "command"),
     ("DELETE", "/reference/acme/productCategory/bulk", "command"),
     ("GET", "/reference/acme/product/bulk", "query"),
@@ -105,6 +108,8 @@ class Stub(BaseHTTPRequestHandler):
             return
         if "/health/ready" in self.path:
             self.reply(200 if self.server.is_ready else 503, b'{"status":"%s"}' % self.side.encode())
+        elif self.command == "GET" and self.path.split("?")[0].endswith("/events"):
+            self.stream()
         elif "busy" in self.path:
             self.reply(503, BUSY)
         else:
@@ -129,6 +134,18 @@ class Stub(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def stream(self):
+        """Two events in chunks, the second when it is wanted."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in (b"data: 1\n\n", b"data: 2\n\n", b""):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self.wfile.flush()
+            if event.endswith(b"1\n\n"):
+                self.server.go_on.wait(10)
 
     def log_message(self, *_):
         """Says nothing."""
@@ -217,7 +234,7 @@ def start_stub(side):
     """A stub on a thread of its own."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type(side, (Stub,), {"side": side}))
     server.daemon_threads = True
-    server.seen, server.is_ready = [], True
+    server.seen, server.is_ready, server.go_on = [], True, threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -302,6 +319,28 @@ def a_service_that_does_not_answer_is_told_in_the_words_of_the_api(gateway):
     return 9
 
 
+def events_pass_as_they_come(gateway):
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    target = "/customer-segment/acme/events?access_token=secret&type=a%2Cb"
+    connection.request("GET", target, headers={"Last-Event-ID": "e1"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("content-type")) == (200, "text/event-stream")
+    first = answer.read(9)
+    assert first == b"data: 1\n\n", f"the second event does not exist yet, and the first must be here: {first!r}"
+    gateway.query.go_on.set()
+    assert answer.read() == b"data: 2\n\n"
+    connection.close()
+    assert gateway.seen() == [("query", "GET", target)], "it came as it was sent"
+    for _ in range(2):
+        # One that breaks off is in nobody's log.
+        status, _, _ = gateway.ask("GET", "/customer-segment/acme/events?hangup&access_token=secret")
+        assert status == 503, status
+    gateway.seen()
+    log = (gateway.folder / "error.log").read_text(encoding="utf-8", errors="replace")
+    assert "secret" not in log, f"a token is in the log: {log}"
+    return 3
+
+
 def health_is_that_of_both_sides(gateway):
     assert gateway.ask("GET", "/health/live")[0] == 200
     for command, query, expected in [(True, True, 200), (False, True, 503), (True, False, 503), (False, False, 503)]:
@@ -334,6 +373,7 @@ CHECKS = [
     what_the_gateway_refuses_has_the_shape_of_the_api,
     the_limits_of_the_api_fit_through,
     a_service_that_does_not_answer_is_told_in_the_words_of_the_api,
+    events_pass_as_they_come,
     health_is_that_of_both_sides,
 ]
 # With nobody where the services should be.

@@ -1,7 +1,10 @@
 //! The settings of the query service: arguments, or environment variables of the same meaning.
 
 use clap::{ArgAction, Args, Parser, builder::BoolishValueParser};
-use shared::config::{AuthArgs, KafkaArgs, ListenArgs, LogArgs};
+use shared::{
+    config::{AuthArgs, KafkaArgs, ListenArgs, LogArgs},
+    log::kafka::KafkaConfig,
+};
 
 use crate::{index::Share, projector::Options, service::Settings, views::Database};
 
@@ -15,6 +18,9 @@ pub struct Config {
     /// Where the log is.
     #[command(flatten)]
     pub kafka: KafkaArgs,
+    /// How segments are now, as a topic.
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Where the views are.
     #[command(flatten)]
     pub database: DatabaseArgs,
@@ -39,6 +45,25 @@ pub struct Config {
     /// Who answers matches.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// How many streams of events.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// How segments are now, as a topic.
+#[derive(Debug, Clone, Args)]
+pub struct StateArgs {
+    /// Publish the latest document of each segment to this compacted topic, such as `segments.state.v1`.
+    #[arg(long, env = "KAFKA_STATE_TOPIC")]
+    pub kafka_state_topic: Option<String>,
+}
+
+/// How many streams of events.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct EventArgs {
+    /// The most streams of the change feed that are open at once; further ones are told to come again.
+    #[arg(long, env = "EVENT_STREAMS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub event_streams: u32,
 }
 
 /// Who answers matches.
@@ -71,6 +96,11 @@ impl DatabaseArgs {
 }
 
 impl Config {
+    /// Where the log is, and the state if it is to be published.
+    pub fn kafka(&self) -> KafkaConfig {
+        KafkaConfig { state_topic: self.state.kafka_state_topic.clone(), ..self.kafka.config() }
+    }
+
     /// For [`crate::service::open`].
     pub fn settings(&self) -> Settings {
         Settings {
@@ -81,6 +111,7 @@ impl Config {
             match_descendants: self.match_descendants,
             match_index: self.matching.match_index,
             match_shadow: self.matching.match_shadow,
+            event_streams: self.events.event_streams as usize,
         }
     }
 }

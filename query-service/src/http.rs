@@ -6,6 +6,7 @@
 mod answer;
 mod customers;
 mod docs;
+mod events;
 mod fresh;
 mod history;
 mod items;
@@ -21,10 +22,12 @@ use shared::{
     clock::SharedClock,
     consistency::Acknowledged,
     http::{ApiError, Details, Operation, Router},
+    log::EventLog,
 };
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::{
+    feed::Feed,
     index::{Index, Shadow},
     progress::Progress,
     views::Reader,
@@ -62,7 +65,7 @@ impl App {
 
 /// Adds the read side to a router, and the documents that describe both sides.
 #[must_use]
-pub fn routes(router: Router, app: &App) -> Router {
+pub fn routes<L: EventLog>(router: Router, app: &App, feed: &Feed<L>) -> Router {
     router
         .on(Operation::ListSegments, app, segments::list)
         .on(Operation::ListMySegments, app, segments::list_own)
@@ -80,6 +83,7 @@ pub fn routes(router: Router, app: &App) -> Router {
         .on(Operation::SearchSegmentCustomers, app, customers::search)
         .on(Operation::GetCustomer, app, customers::get)
         .on(Operation::GetCustomerOfLegalEntity, app, customers::get)
+        .on(Operation::WatchEvents, &(app.clone(), feed.clone()), events::watch)
         .plain(docs::routes())
 }
 

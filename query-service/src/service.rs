@@ -7,6 +7,7 @@ use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog, refer
 use tokio::task::JoinSet;
 
 use crate::{
+    feed::Feed,
     http::App,
     index::{Follower, Index, Shadow, Share},
     progress::Progress,
@@ -31,13 +32,17 @@ pub struct Settings {
     pub match_index: bool,
     /// The share of these answers that is compared with the views.
     pub match_shadow: Share,
+    /// The most streams of events at once.
+    pub event_streams: usize,
 }
 
 /// The query side, ready to be served.
 #[derive(Debug)]
-pub struct Service<W> {
+pub struct Service<L, W> {
     /// For [`crate::http::routes`].
     pub app: App,
+    /// The same.
+    pub feed: Feed<L>,
     /// For readiness.
     pub health: Health,
     /// To be polled as long as the service runs; it never ends by itself and can be dropped at any time.
@@ -55,12 +60,13 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     settings: &Settings,
     acknowledged: Option<Acknowledged>,
     clock: SharedClock,
-) -> Result<Service<impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
+) -> Result<Service<L, impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
     let progress = Progress::new(log.partitions(), reference.partitions());
     let access = views::open(&settings.database, progress.clone()).await?;
     let options = settings.projector.unwrap_or_default();
     let projector = Projector::new(log.clone(), access.clone(), progress.clone(), Arc::clone(&clock), options);
     let health = projector.health();
+    let feed = Feed::new(log.clone(), settings.event_streams);
     let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
     let follower = index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
     let reference = settings
@@ -99,5 +105,5 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
         index,
         shadow,
     };
-    Ok(Service { app, health, work })
+    Ok(Service { app, feed, health, work })
 }

@@ -18,7 +18,8 @@ use command_service::{
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use metrics_exporter_prometheus::PrometheusHandle;
 use query_service::{
-    http as query_http, index, projector, service as query,
+    feed, http as query_http, index, projector, service as query, state,
+    state::Publisher,
     views::{self, Database},
 };
 use shared::{
@@ -29,13 +30,13 @@ use shared::{
     http::{Router, ServerOptions, health, serve},
     log::{
         EventLog, LockEvents, WriterName, all_granted,
-        kafka::{KafkaLog, KafkaReference},
+        kafka::{KafkaLog, KafkaReference, KafkaState},
         local::{LocalLog, LocalReference},
     },
     reference::ReferenceLog,
     shutdown, telemetry,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use crate::sample;
 use args::KafkaChoice;
@@ -56,6 +57,8 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     projector::describe();
     index::describe();
     views::describe();
+    feed::describe();
+    state::describe();
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;
@@ -79,6 +82,7 @@ struct Front {
 }
 
 async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
+    anyhow::ensure!(args.state.kafka_state_topic.is_none(), "--kafka-state-topic needs --kafka");
     let folder = local::folder(&args.data_dir);
     std::fs::create_dir_all(&folder)?;
     let path = folder.join(local::LOG);
@@ -103,18 +107,31 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     std::fs::create_dir_all(&folder)?;
     let mut parts = Parts::default();
     let starting = async {
-        let config = parts.kafka(&choice, &folder, PARTITIONS).await?;
+        let config = parts.kafka(&choice, &folder, args.state.kafka_state_topic.clone()).await?;
         let log = KafkaLog::connect(config.clone()).await?;
         let reference = KafkaReference::connect(config.clone()).await?;
         say("log", format_args!("Apache Kafka at {}, topic {}", config.brokers, config.topic));
-        anyhow::Ok((config, Logs { events: log, reference }, parts.database(&args, &folder).await?))
+        let database = parts.database(&args, &folder).await?;
+        let state = KafkaState::connect(config.clone()).await?;
+        let mut publishing = JoinSet::new();
+        if let Some(state) = state {
+            publishing.spawn(Publisher::new(log.clone(), state, &database)?.run());
+        }
+        anyhow::Ok((config, Logs { events: log, reference }, database, publishing))
     };
-    let Some((config, logs, database)) = unless_stopped(&front.stop, starting).await? else { return Ok(()) };
+    let Some((config, logs, database, mut publishing)) = unless_stopped(&front.stop, starting).await? else {
+        return Ok(());
+    };
     let instance = command::instance_name(None, &folder)?;
     let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
     let (join, membership) = Membership::prepare(logs.events.clone(), &instance);
     let hung = logs.events.hung();
-    let served = run_both(&args, front, logs, join, WriterConfig::new(&*instance, name), database, hung).await;
+    let writer = WriterConfig::new(&*instance, name);
+    let served = tokio::select! {
+        served = run_both(&args, front, logs, join, writer, database, hung) => served,
+        Some(ended) = publishing.join_next() => Err(anyhow::anyhow!("the publisher of the state has ended: {ended:?}")),
+    };
+    publishing.shutdown().await;
     membership.left().await;
     parts.stop().await;
     served
@@ -187,6 +204,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
         match_descendants: true,
         match_index: args.matching.match_index,
         match_shadow: args.matching.match_shadow,
+        event_streams: args.events.event_streams as usize,
     };
     let query = query::open(log, reference, &settings, Some(acknowledged), clock).await;
     let query = query.context("the views cannot be opened")?;
@@ -199,7 +217,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
         checks
     });
     let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());
-    let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app)
+    let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app, &query.feed)
         .plain(health::routes(Arc::clone(&readiness), metrics))
         .plain(dev_routes);
     Ok(Sides { command, work: query.work, router, readiness })

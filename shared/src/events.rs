@@ -10,6 +10,7 @@ mod control;
 mod envelope;
 pub mod headers;
 mod payload;
+mod state;
 mod structured;
 
 pub(crate) use payload::canonical;
@@ -21,4 +22,5 @@ pub use payload::{
     AssignmentCounts, CustomerAssigned, CustomerUnassigned, Event, EventType, ItemAssigned, ItemUnassigned,
     PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced,
 };
+pub use state::{EVENT_OFFSET, StateRecord};
 pub use structured::structured;

@@ -13,9 +13,11 @@
 //! A new way to run the services: a variant of [`stack::Kind`] and a module below `stack`.
 
 mod answer;
+pub mod browser;
 mod caller;
 mod process;
 pub mod python;
+mod relay;
 mod request;
 pub mod samples;
 mod shop;
@@ -25,6 +27,7 @@ mod tokens;
 pub use answer::Answer;
 pub use caller::Caller;
 pub use process::{Process, data_folder};
+pub use relay::Relay;
 pub use request::Request;
 pub use shop::Shop;
 pub use tokens::{Signer, now};

@@ -41,7 +41,7 @@ macro_rules! schema {
     };
 }
 
-const DOCUMENTS: [Document; 20] = [
+const DOCUMENTS: [Document; 21] = [
     Document::new("/openapi.json", "application/json", include_str!("../../../schemas/openapi.json")),
     Document::new("/asyncapi.yaml", "application/yaml", include_str!("../../../schemas/asyncapi.yaml")),
     Document::new("/docs", "text/html; charset=utf-8", include_str!("docs/page.html")),
@@ -62,6 +62,7 @@ const DOCUMENTS: [Document; 20] = [
     schema!("reference/legalEntity.v1.json"),
     schema!("reference/product.v1.json"),
     schema!("reference/productCategory.v1.json"),
+    schema!("state/segment-state.v1.json"),
 ];
 
 /// A path for each document.

@@ -82,7 +82,10 @@ fn acknowledged(app: &App, call: &Call, segment: Option<&SegmentId>) -> Position
 
 /// Names, trees and matches follow from reference data; segments know nothing of it.
 fn shows_reference_data(operation: Operation) -> bool {
-    use Operation::{DiffSegment, GetSegment, ListMySegments, ListSegmentHistory, ListSegments, SearchSegments};
-    let of_segments = [ListSegments, ListMySegments, SearchSegments, GetSegment, ListSegmentHistory, DiffSegment];
+    use Operation::{
+        DiffSegment, GetSegment, ListMySegments, ListSegmentHistory, ListSegments, SearchSegments, WatchEvents,
+    };
+    let of_segments =
+        [ListSegments, ListMySegments, SearchSegments, GetSegment, ListSegmentHistory, DiffSegment, WatchEvents];
     !of_segments.contains(&operation)
 }

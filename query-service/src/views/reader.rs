@@ -17,8 +17,12 @@ use std::{
 };
 
 use scopeguard::ScopeGuard;
-use shared::{consistency::Place, ids::Tenant, log::Offset};
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use shared::{
+    consistency::Place,
+    ids::Tenant,
+    log::{Acceptance, Offset},
+};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions, types::Json};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -117,6 +121,13 @@ impl Reader {
     /// Where the views stand in both logs, which is nobody's secret.
     pub(crate) async fn positions(&self) -> Result<Vec<(Place, Offset)>, sqlx::Error> {
         self.lend(None, async |connection| progress::stored(connection).await).await
+    }
+
+    /// What the acceptance rule remembers where the views stand; nothing of partitions of which they show nothing yet.
+    pub(crate) async fn acceptances(&self) -> Result<Vec<Acceptance>, sqlx::Error> {
+        let stored = sqlx::query_scalar::<_, Json<Acceptance>>("select acceptance from projection");
+        let stored = self.lend(None, async |connection| stored.fetch_all(connection).await).await?;
+        Ok(stored.into_iter().map(|Json(acceptance)| acceptance).collect())
     }
 
     async fn lend<T>(

@@ -6,6 +6,7 @@ use std::{
 };
 
 use query_service::{
+    feed::Feed,
     http::{self, App},
     index::{Follower, Index, Shadow, Share},
     projector::Health,
@@ -107,10 +108,11 @@ impl Api {
             shadow: Shadow::of(Share::default()),
         };
         set(&mut app);
+        let feed = Feed::new(log.clone(), 2);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };
-        tokio::spawn(serve(listener, http::routes(Router::new(auth), &app), options, std::future::pending()));
+        tokio::spawn(serve(listener, http::routes(Router::new(auth), &app, &feed), options, std::future::pending()));
         let client = Client::new();
         let (follower, _reference) = (None, reference);
         Self { views, log, story, projection, catalogue, index, follower, _reference, address, issuer, client }
@@ -182,6 +184,17 @@ impl Api {
     /// A customer's search of tenant `acme`.
     pub fn own_search(&self, customer: &str, rest: &str, body: &Value) -> RequestBuilder {
         self.request_by(&self.token(OWN, Some(customer)), Method::POST, "acme", rest).json(body)
+    }
+
+    /// The events of a tenant, to a manager of it; `rest` begins behind `/events`.
+    pub fn events(&self, tenant: &str, rest: &str) -> RequestBuilder {
+        let token = self.token(&format!("{MANAGE} tenant={tenant}"), None);
+        self.client.get(self.events_url(tenant, rest)).bearer_auth(token)
+    }
+
+    /// The same without a token.
+    pub fn events_url(&self, tenant: &str, rest: &str) -> String {
+        format!("http://{}/customer-segment/{tenant}/events{rest}", self.address)
     }
 
     pub fn get(&self, rest: &str) -> RequestBuilder {

@@ -4,6 +4,7 @@
 mod api;
 mod batches;
 mod customers;
+mod feed;
 mod fresh;
 mod history;
 mod index;

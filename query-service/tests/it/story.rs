@@ -10,7 +10,7 @@ use shared::{
     events::{
         Actor, AssignmentCounts, CommandStamp, CustomerAssigned, CustomerUnassigned, Envelope, Event, ItemAssigned,
         ItemUnassigned, PatchOperation, SegmentCreated, SegmentDeleted, SegmentPatched, SegmentReplaced, WriterStamp,
-        WriterStarted,
+        WriterStarted, headers,
     },
     ids::{CustomerId, CustomerRef, ItemId, ItemRef, ItemType, LegalEntityId, SegmentId, SegmentKey, Tenant},
     log::{
@@ -180,6 +180,20 @@ impl Story {
         self.parts[partition.index()] = part;
         self.append(vec![(partition, record)]).await;
         partition
+    }
+
+    /// A record of a writer that nobody announced: it does not count.
+    pub async fn stray(&mut self, tenant: &str, id: &str) {
+        let key = key(tenant, id);
+        let partition = partition_of(&key, self.log.partitions());
+        let (part, known) = (self.parts[partition.index()].clone(), self.known.remove(&key));
+        let event = self.put_event(&key, json!({ "name": { "en": "stray" } }));
+        let mut record = self.seal(partition, &key.tenant, event);
+        record.headers.set(headers::WRITER_ID, Uuid::now_v7());
+        self.parts[partition.index()] = part;
+        self.known.remove(&key);
+        self.known.extend(known.map(|known| (key, known)));
+        self.append(vec![(partition, record)]).await;
     }
 
     /// What the views must hold: `tenant/segment version`, `tenant/segment TYPE item version` and

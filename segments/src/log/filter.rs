@@ -33,15 +33,8 @@ impl FilterArgs {
 
 /// A type by its name, with or without what is the same in all of them.
 fn event_type(text: &str) -> Result<EventType, String> {
-    let short = |kind: &EventType| kind.as_str().trim_start_matches("customer-segment.").to_owned();
-    let matches = |kind: &EventType| {
-        let name = short(kind);
-        text == kind.as_str() || text == name || name.strip_suffix(".v1") == Some(text)
-    };
-    EventType::ALL.into_iter().find(matches).ok_or_else(|| {
-        let known: Vec<_> = EventType::ALL.iter().map(|kind| short(kind).trim_end_matches(".v1").to_owned()).collect();
-        format!("the types are {}", known.join(", "))
-    })
+    EventType::named(text)
+        .ok_or_else(|| format!("the types are {}", EventType::ALL.map(EventType::short_name).join(", ")))
 }
 
 #[cfg(test)]

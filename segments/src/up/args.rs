@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
-use query_service::config::MatchArgs;
+use query_service::config::{EventArgs, MatchArgs, StateArgs};
 use shared::{config::AuthArgs, telemetry::LogFormat};
 
 /// How to start everything on this machine.
@@ -26,6 +26,9 @@ pub struct UpArgs {
     /// Maven).
     #[arg(long, value_name = "BROKERS|local")]
     pub kafka: Option<KafkaChoice>,
+    /// How segments are now, as a topic of that Kafka.
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Address of the JSON Web Key Set of a trusted issuer, instead of the development issuer.
     #[arg(long, env = "JWKS_URL", conflicts_with = "jwks_file")]
     pub jwks_url: Option<String>,
@@ -35,6 +38,9 @@ pub struct UpArgs {
     /// Who answers matches.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// How many streams of events.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// What to log to standard error, such as `info` or `warn,shared::http=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "warn")]
     pub log: String,

@@ -8,6 +8,7 @@ use query_service::views::Database;
 use shared::log::kafka::{KafkaConfig, KafkaLog};
 
 use super::{
+    PARTITIONS,
     args::{KafkaChoice, UpArgs},
     say,
 };
@@ -34,8 +35,13 @@ impl Parts {
         Ok(database)
     }
 
-    /// The Kafka that was named, or a private one in the folder; with its topics.
-    pub async fn kafka(&mut self, choice: &KafkaChoice, folder: &Path, partitions: u16) -> anyhow::Result<KafkaConfig> {
+    /// The Kafka that was named, or a private one in the folder; with its topics, that of the state if it is wanted.
+    pub async fn kafka(
+        &mut self,
+        choice: &KafkaChoice,
+        folder: &Path,
+        state_topic: Option<String>,
+    ) -> anyhow::Result<KafkaConfig> {
         let brokers = match choice {
             KafkaChoice::Brokers(brokers) => brokers.clone(),
             KafkaChoice::Local => {
@@ -45,7 +51,7 @@ impl Parts {
                 self.kafka.insert(kafka).brokers()
             }
         };
-        let config = KafkaConfig::new(brokers, partitions);
+        let config = KafkaConfig { state_topic, ..KafkaConfig::new(brokers, PARTITIONS) };
         KafkaLog::create_topics(&config, 1).await.context("the topics cannot be made")?;
         Ok(config)
     }

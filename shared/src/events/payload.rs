@@ -80,6 +80,20 @@ impl EventType {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
+    /// The kind with this name, with or without what is the same in all of them: `segment-created`, `segment-created.v1`, or the
+    /// CloudEvents `type`.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| {
+            let name = kind.as_str().trim_start_matches("customer-segment.");
+            text == kind.as_str() || text == name || text == kind.short_name()
+        })
+    }
+
+    /// Its name without what is the same in all of them, such as `segment-created`.
+    pub fn short_name(self) -> &'static str {
+        self.as_str().trim_start_matches("customer-segment.").trim_end_matches(".v1")
+    }
+
     /// The CloudEvents `dataschema`, equal to the `$id` of the schema file.
     pub fn data_schema(self) -> String {
         data_schema(self.as_str())

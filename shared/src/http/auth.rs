@@ -16,7 +16,7 @@ use super::{
     error::{ApiError, Fault},
     jwks::{KeySet, Keys},
 };
-use crate::clock::SharedClock;
+use crate::{Timestamp, clock::SharedClock};
 
 /// Clocks may differ by this much, in seconds.
 const LEEWAY: f64 = 60.0;
@@ -70,12 +70,16 @@ impl Auth {
         self.0.keys.current().is_usable()
     }
 
-    /// Who is calling.
+    /// Who is calling, by the `Authorization` header, or by a token that came another way. To send both is a mistake.
     ///
     /// # Errors
     /// 401 without an acceptable token; 503 if the issuer's keys could not be had for a day.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
-        let token = bearer_token(headers).ok_or(ApiError::unauthorized(Fault::INVALID))?;
+    pub async fn authenticate(&self, headers: &HeaderMap, other: Option<&str>) -> Result<Arc<Caller>, ApiError> {
+        let token = match other {
+            Some(token) => Some(token).filter(|_| !headers.contains_key(AUTHORIZATION)),
+            None => bearer_token(headers),
+        };
+        let token = token.ok_or(ApiError::unauthorized(Fault::INVALID))?;
         let hash = blake3::hash(token.as_bytes());
         if let Some(caller) = self.0.recall(&hash) {
             return Ok(caller);
@@ -162,8 +166,11 @@ impl Inner {
         if !from_issuer || !for_us {
             return Err(Refusal::Invalid);
         }
-        let caller = Arc::new(claims.into_caller().ok_or(Refusal::Invalid)?);
-        Ok(Remembered { caller, until: expiry + LEEWAY, generation })
+        let until = expiry + LEEWAY;
+        // Beyond what a number of milliseconds can say is the end of the calendar.
+        let end = Timestamp::from_unix_millis((until * 1000.0) as i64);
+        let caller = Arc::new(claims.into_caller(end).ok_or(Refusal::Invalid)?);
+        Ok(Remembered { caller, until, generation })
     }
 }
 

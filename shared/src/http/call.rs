@@ -4,6 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
+use actix_server::GracefulShutdownSignal;
 use actix_web::{
     HttpRequest,
     web::{Bytes, Payload},
@@ -18,6 +19,7 @@ use super::{
     operation::Operation,
     path::PathParams,
     query::Query,
+    server::Left,
 };
 use crate::ids::Tenant;
 
@@ -65,6 +67,28 @@ impl Call {
     /// Path and query as they were sent.
     pub fn path_and_query(&self) -> &str {
         self.request.uri().path_and_query().map_or_else(|| self.request.uri().path(), |both| both.as_str())
+    }
+
+    /// Resolves when the server begins to stop: an answer that goes on for as long as somebody reads it ends then.
+    pub fn stopping(&self) -> impl Future<Output = ()> + use<> {
+        let signal = self.request.app_data::<GracefulShutdownSignal>().cloned();
+        async move {
+            match signal {
+                Some(signal) => signal.notified().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Resolves when the client has closed its side of the connection, and so reads no more.
+    pub fn left(&self) -> impl Future<Output = ()> + use<> {
+        let left = self.request.conn_data::<Left>().cloned();
+        async move {
+            match left {
+                Some(left) => left.resolved().await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// The value of a header that may be sent once; several lines of it are one list.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::scope::{Scope, Scopes};
-use crate::{events::Actor, ids::Tenant};
+use crate::{Timestamp, events::Actor, ids::Tenant};
 
 /// The longest text that is taken from a claim, in characters; longer ones make the token invalid.
 const MAX_CLAIM_CHARS: usize = 255;
@@ -25,6 +25,8 @@ pub struct Caller {
     pub legal_entity_id: Option<String>,
     /// All legal entities of the customer.
     pub legal_entities: Vec<String>,
+    /// When the token is accepted no more.
+    pub until: Timestamp,
 }
 
 impl Caller {
@@ -86,8 +88,8 @@ impl Words {
 }
 
 impl Claims {
-    /// The caller; none if a claim is too long to be used.
-    pub fn into_caller(self) -> Option<Caller> {
+    /// The caller until that time; none if a claim is too long to be used.
+    pub fn into_caller(self, until: Timestamp) -> Option<Caller> {
         let words = || [&self.scope, &self.scp, &self.scopes].into_iter().flatten().flat_map(Words::split);
         let scopes = words().filter_map(Scope::parse).collect();
         let tenant = present(&self.tenant).or_else(|| words().find_map(|word| word.strip_prefix("tenant=")));
@@ -116,6 +118,7 @@ impl Claims {
             customer_id: customer_id.map(str::to_owned),
             legal_entity_id: legal_entity_id.map(str::to_owned),
             legal_entities: self.legal_entities.clone().unwrap_or_default(),
+            until,
         };
         caller.is_usable().then_some(caller)
     }
@@ -140,7 +143,8 @@ mod tests {
     use super::*;
 
     fn caller(claims: Value) -> Option<Caller> {
-        serde_json::from_value::<Claims>(claims).ok().and_then(Claims::into_caller)
+        let until = Timestamp::from_unix_millis(0);
+        serde_json::from_value::<Claims>(claims).ok().and_then(|claims| claims.into_caller(until))
     }
 
     #[test]

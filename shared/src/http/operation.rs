@@ -86,6 +86,7 @@ pub enum Operation {
     DeleteCustomerOfLegalEntity,
     BulkPutReference,
     BulkDeleteReference,
+    WatchEvents,
 }
 
 /// What the table says of an operation.
@@ -108,7 +109,7 @@ const MANAGE: Scopes = Scopes::of(&[Scope::Manage]);
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::ListSegments,
         Self::CreateSegment,
         Self::BulkCreateSegments,
@@ -144,6 +145,7 @@ impl Operation {
         Self::DeleteCustomerOfLegalEntity,
         Self::BulkPutReference,
         Self::BulkDeleteReference,
+        Self::WatchEvents,
     ];
 
     /// The operation's line in the table.
@@ -192,6 +194,7 @@ impl Operation {
             }
             Self::BulkPutReference => ("reference.bulk_put", Put, Path::ReferenceBulk, MANAGE),
             Self::BulkDeleteReference => ("reference.bulk_delete", Delete, Path::ReferenceBulk, MANAGE),
+            Self::WatchEvents => ("events.watch", Get, Path::Events, MANAGE),
         };
         Spec { name, method, path, scopes }
     }
@@ -205,6 +208,11 @@ impl Operation {
             _ => &[],
         };
         if of_the_past.iter().any(|name| query.has(name)) { MANAGE } else { self.spec().scopes }
+    }
+
+    /// Whether a token may stand in the query: only where a browser asks by itself, and can set no header.
+    pub const fn takes_token_in_query(self) -> bool {
+        matches!(self, Self::WatchEvents)
     }
 
     /// Whether the body is a list of items, each with an answer of its own.
@@ -232,7 +240,7 @@ mod tests {
                 // Nobody's assignments but one's own are shown to whoever may read only what is theirs.
                 "customers.search" | "customers.get" | "customers.get_of_legal_entity" => READ_ALL,
                 "segments.mine" | "category_trees.list" => READ_OWN,
-                "segments.history" | "segments.diff" => MANAGE,
+                "segments.history" | "segments.diff" | "events.watch" => MANAGE,
                 _ if is_read => READ,
                 _ => MANAGE,
             };

@@ -30,6 +30,7 @@ pub enum PathTemplate {
     SegmentCustomer,
     SegmentCustomerOfLegalEntity,
     ReferenceBulk,
+    Events,
 }
 
 impl PathTemplate {
@@ -58,6 +59,7 @@ impl PathTemplate {
                 "/customer-segment/{tenant}/segments/{segmentId}/customers/{customerId}/{legalEntityId}"
             }
             Self::ReferenceBulk => "/reference/{tenant}/{kind}/bulk",
+            Self::Events => "/customer-segment/{tenant}/events",
         }
     }
 }
@@ -109,6 +111,7 @@ pub fn match_path(path: &str) -> Option<(PathTemplate, PathParams)> {
     let parts: [&str; MAX_PARTS] = std::array::from_fn(|place| &*parts[place]);
     let (tenant, (template, params)) = match parts[..count] {
         ["customer-segment", tenant, "segments", ref rest @ ..] => (tenant, match_segments(rest)?),
+        ["customer-segment", tenant, "events"] => (tenant, (PathTemplate::Events, PathParams::default())),
         ["reference", tenant, kind, "bulk"] => {
             let params = PathParams { reference_kind: kind.to_owned(), ..PathParams::default() };
             (tenant, (PathTemplate::ReferenceBulk, params))
@@ -231,6 +234,15 @@ mod tests {
         let (template, params) = match_path("/reference/acme/product%43ategory/bulk").expect("the path has a template");
         assert_eq!((template, &*params.reference_kind), (PathTemplate::ReferenceBulk, "productCategory"));
         for path in ["/reference/acme/product", "/reference/acme/product/p1", "/reference/acme/product/bulk/x"] {
+            assert_eq!(match_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn events_have_one_path() {
+        let (template, params) = match_path("/customer-segment/acme/%65vents").expect("the path has a template");
+        assert_eq!((template, &*params.tenant), (PathTemplate::Events, "acme"));
+        for path in ["/customer-segment/acme/events/", "/customer-segment/acme/events/x", "/reference/acme/events"] {
             assert_eq!(match_path(path), None, "{path}");
         }
     }

@@ -19,7 +19,7 @@ use super::{
     body,
     call::Call,
     claims::Caller,
-    error::{ApiError, ApiResult, Details},
+    error::{ApiError, ApiResult, Details, Fault},
     operation::{Method, Operation},
     path::match_path,
     query::Query,
@@ -31,6 +31,8 @@ use crate::ids::Tenant;
 pub const MAX_URL_BYTES: usize = 10 * 1024;
 /// The longest headers of a request, names and separators included, in bytes.
 pub const MAX_HEADER_BYTES: usize = 60 * 1024;
+/// The parameter of a token, where one may stand in the query (RFC 6750, section 2.3).
+const ACCESS_TOKEN: &str = "access_token";
 
 type Handler = Arc<dyn Fn(Call) -> LocalBoxFuture<'static, ApiResult> + Send + Sync>;
 type PlainHandler = Arc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, ApiResult> + Send + Sync>;
@@ -132,11 +134,15 @@ impl Router {
             let is_empty = here.is_empty();
             return Err(if is_empty { ApiError::unknown_path() } else { ApiError::method_not_allowed(allow(here)) });
         };
-        let caller = self.auth.authenticate(request.headers()).await?;
+        // What cannot be read as a query holds no token.
+        let query = Query::parse(request.uri().query().unwrap_or_default());
+        let in_query = query.as_ref().ok().filter(|_| wanted.takes_token_in_query());
+        let in_query = in_query.map(|query| query.get(ACCESS_TOKEN)).transpose();
+        let in_query = in_query.map_err(|_| ApiError::unauthorized(Fault::INVALID))?.flatten();
+        let caller = self.auth.authenticate(request.headers(), in_query).await?;
         let tenant = Tenant::parse(&params.tenant)
             .map_err(|error| ApiError::invalid_parameter("tenant", "pattern", error.to_string()))?;
         // A scope that is missing is told before what is wrong with the parameters, though it may depend on them.
-        let query = Query::parse(request.uri().query().unwrap_or_default());
         let scopes = query.as_ref().map_or(wanted.spec().scopes, |query| wanted.scopes(query));
         check_access(&caller, &tenant, scopes)?;
         check_tenant_header(request.headers(), &tenant)?;

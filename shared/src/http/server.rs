@@ -1,5 +1,6 @@
 //! The HTTP server: one listener, one router, a number of worker threads.
 
+mod patience;
 mod refusals;
 
 use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
@@ -10,6 +11,8 @@ use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service,
 use actix_web::{App, HttpRequest, dev::AppConfig, rt::net::TcpStream, web};
 
 use super::router::Router;
+pub(super) use patience::Left;
+use patience::{PATIENCE, Patience};
 use refusals::Refusals;
 
 /// An idle connection is kept this long: longer than gateways keep theirs (nginx: 60 s), so that they close first.
@@ -64,15 +67,20 @@ fn start(
     let stopping = builder.graceful_shutdown_signal();
     let service = move || {
         let router = Arc::clone(&router);
-        let app = App::new().default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
-            let router = Arc::clone(&router);
-            async move { router.answer(request, payload).await }
-        }));
+        let app = App::new().app_data(stopping.clone()).default_service(web::to(
+            move |request: HttpRequest, payload: web::Payload| {
+                let router = Arc::clone(&router);
+                async move { router.answer(request, payload).await }
+            },
+        ));
         let stopping = stopping.clone();
         let http = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .on_connect_ext(|connection: &Refusals<Patience<TcpStream>>, data| {
+                data.insert(connection.socket().left());
+            })
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -82,7 +90,7 @@ fn start(
             // Without it, small answers may wait for the client's acknowledgement of the one before.
             stream.set_nodelay(true).map_err(actix_http::error::DispatchError::Io)?;
             let peer = stream.peer_addr().ok();
-            Ok((Refusals::over(stream), peer))
+            Ok((Refusals::over(Patience::with(stream, PATIENCE)), peer))
         })
         .and_then(http)
     };

@@ -197,6 +197,23 @@ impl Acceptance {
         }
     }
 
+    /// Behind an event that is known to count: it carries all that the rule looks at from there on. The names of its writer, which
+    /// the rule does not look at, are not in it. None if it is no event that could count.
+    pub fn behind(record: &Record, partitions: u16) -> Option<Self> {
+        let text = |name| record.headers.get(name);
+        let id: Uuid = text(headers::WRITER_ID)?.parse().ok()?;
+        let nameless = CurrentWriter { id, transactional_id: String::new(), instance: String::new(), url: None };
+        Some(Self {
+            writer: Some(nameless),
+            last: Some(id),
+            pseq: text(headers::PSEQ)?.parse().ok()?,
+            offset: Some(record.offset),
+            clock: text(headers::TIME)?.parse().ok()?,
+            chain: text(headers::CHAIN)?.parse().ok()?,
+            ..Self::new(record.partition, partitions)
+        })
+    }
+
     /// The offset to go on reading from.
     pub fn next_offset(&self) -> Offset {
         self.offset.map_or(0, |offset| offset + 1)

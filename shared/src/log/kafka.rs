@@ -2,7 +2,8 @@
 //!
 //! librdkafka blocks, so every client lives on a thread of its own: [`producer`] for writers, [`tail`] for readers, [`common`] for
 //! all readers of a process together, [`locks`] for the group that says who should write. What the topic must be like is in
-//! [`topics`], all client settings are in [`config`]. Reference data has a topic of its own ([`reference`]). Safety never rests on
+//! [`topics`], all client settings are in [`config`]. Reference data has a topic of its own ([`reference`]), and so
+//! has how segments are now, if that is wanted ([`state`]). Safety never rests on
 //! transactions; they keep what does not count from the eyes of other consumers.
 
 mod common;
@@ -11,6 +12,7 @@ mod context;
 mod locks;
 mod producer;
 mod reference;
+mod state;
 mod tail;
 mod topics;
 
@@ -25,6 +27,7 @@ use super::{EventLog, InDoubt, LockEvents, LogError, NewRecord, Offset, Partitio
 pub use config::KafkaConfig;
 pub use producer::KafkaWriter;
 pub use reference::KafkaReference;
+pub use state::{KafkaState, Published, StateWriter};
 pub use topics::ConnectError;
 
 use common::Common;
@@ -70,7 +73,7 @@ impl KafkaLog {
         Ok(log)
     }
 
-    /// Creates the topics of this configuration if they are missing: events, locks and reference data. For development, tests
+    /// Creates the topics of this configuration if they are missing: events, locks, reference data, and the state if it is wanted. For development, tests
     /// and first contact; where Kafka is run by others, they create them by the commands in the errors of `connect`.
     ///
     /// # Errors
@@ -177,8 +180,17 @@ impl EventLog for KafkaLog {
 }
 
 async fn end_of(looker: Arc<BaseConsumer<Context>>, topic: String, partition: Partition) -> Result<Offset, LogError> {
+    bounds_of(looker, topic, partition).await.map(|(_, end)| end)
+}
+
+/// Where a partition begins and ends.
+async fn bounds_of(
+    looker: Arc<BaseConsumer<Context>>,
+    topic: String,
+    partition: Partition,
+) -> Result<(Offset, Offset), LogError> {
     let unavailable = |reason: String| LogError::Unavailable(format!("no end of partition {partition}: {reason}"));
     let look = move || looker.fetch_watermarks(&topic, i32::from(partition.number()), LOOK);
     let looked = tokio::task::spawn_blocking(look).await.map_err(|stopped| unavailable(stopped.to_string()))?;
-    looked.map(|(_, end)| end).map_err(|error| unavailable(error.to_string()))
+    looked.map_err(|error| unavailable(error.to_string()))
 }

@@ -82,7 +82,7 @@ mod without_transactions {
 }
 
 /// Topics and transactional ids that no other test has.
-async fn config() -> Option<KafkaConfig> {
+pub async fn config() -> Option<KafkaConfig> {
     let brokers = local_parts::testing::kafka().await?;
     let own = Uuid::now_v7();
     Some(KafkaConfig {

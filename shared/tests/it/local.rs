@@ -56,6 +56,25 @@ async fn append(log: &LocalLog, batch: Vec<NewRecord>) {
     log.append(&mut writer, batch.collect()).await.expect("an append");
 }
 
+#[tokio::test]
+async fn a_partition_that_was_quiet_for_long_is_read_from_where_it_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path()).await.expect("a log");
+    append(&log, ["0", "1", "2"].map(record).into()).await;
+    let mut writer = log.open_writer(&name("a")).await.expect("a writer");
+    let many = (3..2000).map(|number| (P1, record(&number.to_string()))).collect();
+    log.append(&mut writer, many).await.expect("an append");
+    drop((writer, log));
+    // Nothing of it is in memory any more.
+    let log = open(folder.path()).await.expect("a log");
+    let mut tail = log.tail(vec![(P0, 1), (P1, 1999), (P2, 3)]);
+    assert_eq!(texts(&take(&mut tail, 1).await), ["1999"]);
+    let mut nothing = log.tail(vec![(P0, 1), (P2, 3)]);
+    append(&log, vec![record("new")]).await;
+    assert_eq!(texts(&take(&mut tail, 1).await), ["new"]);
+    assert_eq!(texts(&take(&mut nothing, 1).await), ["new"]);
+}
+
 /// A closed log of 3,000 records, about 2 MB.
 async fn filled() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");

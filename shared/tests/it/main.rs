@@ -4,6 +4,7 @@
 mod contract;
 mod kafka;
 mod kafka_broker;
+mod kafka_state;
 mod local;
 mod local_child;
 mod local_sync;

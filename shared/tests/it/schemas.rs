@@ -7,6 +7,7 @@ mod asyncapi;
 mod compatibility;
 mod reference;
 mod samples;
+mod state;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

@@ -1,9 +1,11 @@
 //! The two services as processes of their own, on a real Kafka, behind the gateway.
 
-use std::{net::TcpListener, path::Path, process::Command};
+use std::{collections::BTreeMap, net::TcpListener, path::Path, process::Command};
 
+use futures::StreamExt as _;
 use local_parts::testing;
-use shared::log::kafka::{KafkaConfig, KafkaLog};
+use serde_json::Value;
+use shared::log::kafka::{KafkaConfig, KafkaLog, KafkaReference};
 
 use super::{Stack, binary, gateway};
 use crate::{
@@ -23,6 +25,8 @@ pub struct Topics {
     locks: String,
     /// The topic of reference data.
     pub reference: String,
+    /// The topic of how segments are now; nobody publishes to it unless told to.
+    pub state: String,
     environment: String,
 }
 
@@ -36,8 +40,10 @@ impl Topics {
         let reference = format!("{environment}.reference");
         (config.topic, config.lock_topic) = (events.clone(), locks.clone());
         config.reference_topic = reference.clone();
+        let state = format!("{environment}.state");
+        config.state_topic = Some(state.clone());
         KafkaLog::create_topics(&config, 1).await.unwrap_or_else(|error| panic!("no topics: {error}"));
-        Some(Self { brokers, events, locks, reference, environment })
+        Some(Self { brokers, events, locks, reference, state, environment })
     }
 
     /// Starts a command service on them, waits until it is ready, and gives its address.
@@ -50,10 +56,50 @@ impl Topics {
 
     /// Starts a query service on them, waits until it is ready, and gives its address.
     pub async fn query_service(&self, name: &str) -> (Process, String) {
+        self.query_service_with(name, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub async fn query_service_with(&self, name: &str, more: &[String]) -> (Process, String) {
         let data = data_folder();
         let mut command = self.service("query-service", &data);
-        command.args(["--database-url", testing::database().await.url()]);
+        command.args(["--database-url", testing::database().await.url()]).args(more);
         start(name, command, &data).await
+    }
+
+    /// Creates one more topic for the state of segments.
+    ///
+    /// # Panics
+    /// When Kafka refuses.
+    pub async fn create_state(&self, topic: &str) {
+        let config = KafkaConfig { state_topic: Some(topic.to_owned()), ..self.config() };
+        KafkaLog::create_topics(&config, 1).await.unwrap_or_else(|error| panic!("no topics: {error}"));
+    }
+
+    /// The values of each key of a compacted topic, in order; none removes.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub async fn compacted(&self, topic: &str) -> BTreeMap<String, Vec<Option<Value>>> {
+        let config = KafkaConfig { reference_topic: topic.to_owned(), ..self.config() };
+        let topic = KafkaReference::connect(config).await.unwrap_or_else(|error| panic!("{topic}: {error}"));
+        let mut found = BTreeMap::<String, Vec<Option<Value>>>::new();
+        let mut records = topic.scan();
+        while let Some(record) = records.next().await {
+            let record = record.expect("the topic can be read");
+            let value = record.value.map(|value| serde_json::from_slice(&value).expect("JSON"));
+            found.entry(record.key.expect("every record has a key")).or_default().push(value);
+        }
+        found
+    }
+
+    fn config(&self) -> KafkaConfig {
+        KafkaConfig {
+            topic: self.events.clone(),
+            lock_topic: self.locks.clone(),
+            reference_topic: self.reference.clone(),
+            ..KafkaConfig::new(&self.brokers, PARTITIONS)
+        }
     }
 
     /// The arguments that name them, for every program.

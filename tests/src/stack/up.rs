@@ -6,6 +6,7 @@ use std::{
 };
 
 use local_parts::{KAFKA_BROKERS, Part, testing};
+use rustix::process::Signal;
 
 use super::{Stack, binary};
 use crate::{
@@ -85,6 +86,11 @@ impl SegmentsUp {
         let origin = process.line("ready ").await;
         process.ready(&origin).await;
         Self { origin, process }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 }
 

@@ -1,13 +1,8 @@
 //! What the service says of itself: the documents, their schemas, and the page that shows them, in a real browser too.
 
-use std::process::Command;
-
-use e2e::{Caller, Shop, python};
+use e2e::{Caller, Shop, browser, python};
 use reqwest::Method;
 use serde_json::Value;
-
-/// A browser without a window, as Debian, Chromium and Google name it.
-const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
 async fn openapi(shop: &Shop) -> Value {
     shop.ask_at(Method::GET, "/openapi.json").by(Caller::Nobody).await.expect(200).json()
@@ -53,7 +48,7 @@ async fn every_schema_that_the_document_of_the_events_names_can_be_fetched() {
         assert!(schema["$id"].is_string(), "{path}");
         found += 1;
     }
-    assert_eq!(found, 15, "ten types of records, five kinds of reference data");
+    assert_eq!(found, 16, "ten types of records, five kinds of reference data, the state");
 }
 
 #[tokio::test]
@@ -82,13 +77,10 @@ async fn every_operation_of_the_document_is_one_of_the_service() {
 
 #[tokio::test]
 async fn the_page_shows_every_operation_in_a_browser() {
-    let Some(browser) = browser() else { return };
+    let Some(mut command) = browser::command() else { return };
     let shop = Shop::open().await;
     let page = shop.address("/docs");
     let dom = tokio::task::spawn_blocking(move || {
-        let mut command = Command::new(browser);
-        // In a container there is no sandbox for root; the page is ours.
-        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
         // Time that runs as fast as the page can work, until nothing is left to do.
         python::output_of(command.args(["--virtual-time-budget=20000", "--dump-dom"]).arg(page))
     });
@@ -106,17 +98,4 @@ async fn the_page_shows_every_operation_in_a_browser() {
     assert!(dom.contains(&format!("{count} of {count} operations")), "the page says how many it shows");
     assert!(dom.contains("address: segments.events.v1"), "the events are shown");
     assert!(!dom.contains("The documents cannot be shown"));
-}
-
-/// None where there is none, and none is required.
-#[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests, not configuration")]
-fn browser() -> Option<&'static str> {
-    let is_there = |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|ran| ran.status.success());
-    let found = BROWSERS.iter().find(is_there).copied();
-    if found.is_none() {
-        let is_required = std::env::var("REQUIRE_BROWSER").is_ok_and(|value| value != "0");
-        assert!(!is_required, "there is no Chromium, and one is required");
-        eprintln!("skipped: the page in a browser: there is no Chromium");
-    }
-    found
 }

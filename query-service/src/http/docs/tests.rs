@@ -139,7 +139,7 @@ fn versions_and_kinds_are_those_of_the_program() {
 
 #[test]
 fn every_schema_that_is_published_is_served() {
-    for folder in ["events", "reference"] {
+    for folder in ["events", "reference", "state"] {
         for file in fs::read_dir(schemas().join(folder)).expect("the folder is there") {
             let name = file.expect("an entry").file_name().to_string_lossy().into_owned();
             let path = format!("/schemas/{folder}/{name}");

@@ -87,7 +87,7 @@ async fn tokens_are_accepted_or_refused_by_their_claims() {
         ("a broken claim", with(good_claims(), "scope", json!(5)), Err(Fault::INVALID)),
     ] {
         let token = signer.sign(&claims);
-        let result = auth.authenticate(&headers(&format!("Bearer {token}"))).await;
+        let result = auth.authenticate(&headers(&format!("Bearer {token}")), None).await;
         assert_eq!(result.map(|_| ()), expected.map_err(ApiError::unauthorized), "{case}");
     }
 }
@@ -113,13 +113,28 @@ async fn headers_that_carry_no_acceptable_token_are_refused() {
         format!("Bearer {foreign}"),
         format!("Bearer {token}x"),
     ] {
-        let result = auth.authenticate(&headers(&value)).await;
+        let result = auth.authenticate(&headers(&value), None).await;
         assert_eq!(result.map(|_| ()), Err(ApiError::unauthorized(Fault::INVALID)), "{value}");
     }
     let mut twice = headers(&format!("Bearer {token}"));
     twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer x"));
-    assert!(auth.authenticate(&twice).await.is_err());
-    assert!(auth.authenticate(&headers(&format!("bEaReR {token}"))).await.is_ok());
+    assert!(auth.authenticate(&twice, None).await.is_err());
+    assert!(auth.authenticate(&headers(&format!("bEaReR {token}")), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_may_come_another_way_but_not_both() {
+    let signer = Signer::new("k1");
+    let (auth, _) = auth_trusting(KeySource::Fixed(json!({"keys": [signer.jwk()]})), Expected::default()).await;
+    let token = signer.sign(&good_claims());
+    let caller = auth.authenticate(&HeaderMap::new(), Some(&token)).await.expect("let in");
+    assert_eq!(caller.until, Timestamp::from_unix_millis((NOW + 3600 + 60) * 1000), "with the leeway");
+    for (other, headers) in
+        [("", HeaderMap::new()), ("x", HeaderMap::new()), (&token, headers(&format!("Bearer {token}")))]
+    {
+        let result = auth.authenticate(&headers, Some(other)).await;
+        assert_eq!(result.map(|_| ()), Err(ApiError::unauthorized(Fault::INVALID)), "{other}");
+    }
 }
 
 #[tokio::test]
@@ -127,10 +142,10 @@ async fn a_remembered_token_expires_like_any_other() {
     let signer = Signer::new("k1");
     let (auth, clock) = auth_trusting(KeySource::Fixed(json!({"keys": [signer.jwk()]})), Expected::default()).await;
     let token = headers(&format!("Bearer {}", signer.sign(&good_claims())));
-    assert!(auth.authenticate(&token).await.is_ok());
-    assert!(auth.authenticate(&token).await.is_ok());
+    assert!(auth.authenticate(&token, None).await.is_ok());
+    assert!(auth.authenticate(&token, None).await.is_ok());
     *clock.0.lock().expect("nobody panics while holding it") = NOW + 3660;
-    assert_eq!(auth.authenticate(&token).await, Err(ApiError::unauthorized(Fault::EXPIRED)));
+    assert_eq!(auth.authenticate(&token, None).await, Err(ApiError::unauthorized(Fault::EXPIRED)));
 }
 
 #[tokio::test]
@@ -141,20 +156,20 @@ async fn a_rotated_key_lets_new_tokens_in_and_remembered_ones_out() {
     std::fs::write(&path, json!({"keys": [old.jwk()]}).to_string()).expect("the file can be written");
     let (auth, _) = auth_trusting(KeySource::File(path.clone()), Expected::default()).await;
     let old_token = headers(&format!("Bearer {}", old.sign(&good_claims())));
-    assert!(auth.authenticate(&old_token).await.is_ok());
+    assert!(auth.authenticate(&old_token, None).await.is_ok());
 
     std::fs::write(&path, json!({"keys": [new.jwk()]}).to_string()).expect("the file can be written");
     tokio::time::sleep(Duration::from_millis(1100)).await;
 
     let new_token = headers(&format!("Bearer {}", new.sign(&good_claims())));
-    assert!(auth.authenticate(&new_token).await.is_ok());
-    assert!(auth.authenticate(&old_token).await.is_err());
+    assert!(auth.authenticate(&new_token, None).await.is_ok());
+    assert!(auth.authenticate(&old_token, None).await.is_err());
 }
 
 #[tokio::test]
 async fn without_any_keys_the_service_says_that_it_cannot_tell() {
     let (auth, _) = auth_trusting(KeySource::File("/nonexistent/jwks.json".into()), Expected::default()).await;
     assert!(!auth.is_ready());
-    let error = auth.authenticate(&headers("Bearer a.b.c")).await.expect_err("no keys");
+    let error = auth.authenticate(&headers("Bearer a.b.c"), None).await.expect_err("no keys");
     assert_eq!(error.status_code(), 503);
 }

@@ -30,6 +30,11 @@ impl<T> Refusals<T> {
     pub fn over(socket: T) -> Self {
         Self { socket, pending: Bytes::new() }
     }
+
+    /// The socket below.
+    pub fn socket(&self) -> &T {
+        &self.socket
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Refusals<T> {

@@ -24,6 +24,8 @@ pub struct KafkaConfig {
     pub lock_topic: String,
     /// The compacted topic of reference data, which other systems may write too.
     pub reference_topic: String,
+    /// The compacted topic of how segments are now, if there is to be one.
+    pub state_topic: Option<String>,
     /// Begins the names of consumer groups, so that installations can share a cluster.
     pub environment: String,
     /// How many partitions the topics have.
@@ -49,6 +51,7 @@ impl KafkaConfig {
             topic: "segments.events.v1".to_owned(),
             lock_topic: "segments.writers.lock".to_owned(),
             reference_topic: "reference.v1".to_owned(),
+            state_topic: None,
             environment: "main".to_owned(),
             partitions,
             transactions: true,

@@ -17,7 +17,10 @@ use rdkafka::{
 use tokio::sync::oneshot;
 
 use super::{config::KafkaConfig, context::Context};
-use crate::log::{InDoubt, LogError, NewRecord, Partition, WriterName};
+use crate::{
+    events::{Headers, StateRecord},
+    log::{InDoubt, LogError, NewRecord, Partition, WriterName},
+};
 
 /// The right to append to a [`KafkaLog`](super::KafkaLog): a producer.
 #[derive(Debug)]
@@ -25,15 +28,39 @@ pub struct KafkaWriter {
     orders: mpsc::Sender<Order>,
 }
 
+/// A record to send.
+pub(super) struct Outgoing {
+    pub key: Option<String>,
+    pub headers: Headers,
+    /// None removes the key, where a topic is compacted.
+    pub value: Option<Vec<u8>>,
+}
+
+impl From<NewRecord> for Outgoing {
+    fn from(NewRecord { key, headers, value }: NewRecord) -> Self {
+        Self { key, headers, value: Some(value) }
+    }
+}
+
+impl From<StateRecord> for Outgoing {
+    fn from(StateRecord { key, headers, value }: StateRecord) -> Self {
+        Self { key: Some(key), headers, value }
+    }
+}
+
 struct Order {
-    batch: Vec<(Partition, NewRecord)>,
+    batch: Vec<(Partition, Outgoing)>,
     done: oneshot::Sender<Result<(), InDoubt>>,
 }
 
 impl KafkaWriter {
     /// The outcome comes when the batch is committed; never, if the producer is gone.
-    pub(super) fn append(&self, batch: Vec<(Partition, NewRecord)>) -> oneshot::Receiver<Result<(), InDoubt>> {
+    pub(super) fn append(
+        &self,
+        batch: Vec<(Partition, impl Into<Outgoing>)>,
+    ) -> oneshot::Receiver<Result<(), InDoubt>> {
         let (done, outcome) = oneshot::channel();
+        let batch = batch.into_iter().map(|(partition, record)| (partition, record.into())).collect();
         // If nobody takes the order, `done` is dropped with it, and that is the answer.
         drop(self.orders.send(Order { batch, done }));
         outcome
@@ -91,7 +118,7 @@ fn serve(producer: &FutureProducer<Context>, config: &KafkaConfig, orders: &mpsc
 fn append(
     producer: &FutureProducer<Context>,
     config: &KafkaConfig,
-    batch: &[(Partition, NewRecord)],
+    batch: &[(Partition, Outgoing)],
 ) -> Result<(), InDoubt> {
     let doubt = |what: &str, error: &KafkaError| InDoubt { failed: Vec::new(), reason: format!("{what}: {error}") };
     if config.transactions {
@@ -117,15 +144,15 @@ fn send(
     producer: &FutureProducer<Context>,
     topic: &str,
     partition: Partition,
-    record: &NewRecord,
+    record: &Outgoing,
 ) -> KafkaResult<DeliveryFuture> {
-    let NewRecord { key, headers, value } = record;
+    let Outgoing { key, headers, value } = record;
     let mut owned = OwnedHeaders::new_with_capacity(headers.iter().len());
     for (key, value) in headers.iter() {
         owned = owned.insert(Header { key, value: Some(value) });
     }
-    let mut message =
-        FutureRecord::to(topic).partition(i32::from(partition.number())).payload(value.as_slice()).headers(owned);
+    let mut message = FutureRecord::to(topic).partition(i32::from(partition.number())).headers(owned);
+    message.payload = value.as_deref();
     if let Some(key) = key {
         message = message.key(key.as_str());
     }
@@ -134,7 +161,7 @@ fn send(
 
 /// One report a record: an error if one of them is, with the partitions that are to blame.
 fn delivered(
-    batch: &[(Partition, NewRecord)],
+    batch: &[(Partition, Outgoing)],
     reports: Vec<Result<future_producer::OwnedDeliveryResult, impl std::error::Error>>,
 ) -> Result<(), InDoubt> {
     let mut doubt: Option<InDoubt> = None;

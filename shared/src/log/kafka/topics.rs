@@ -104,8 +104,15 @@ pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), Co
     for (name, value) in &compacted {
         reference = reference.set(name, value);
     }
+    let state = config.state_topic.as_deref().map(|topic| {
+        let settings = state_settings(replicas);
+        (topic, settings)
+    });
+    let state = state.as_ref().map(|(topic, settings)| {
+        settings.iter().fold(NewTopic::new(topic, count, replication()), |topic, (name, value)| topic.set(name, value))
+    });
     let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-    let created = admin.create_topics([&events, &locks, &reference], &options).await;
+    let created = admin.create_topics([&events, &locks, &reference].into_iter().chain(&state), &options).await;
     for created in created.map_err(|error| ConnectError::unreachable(config, &error))? {
         match created {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -115,7 +122,7 @@ pub(super) async fn create(config: &KafkaConfig, replicas: u16) -> Result<(), Co
             }
         }
     }
-    for topic in [&config.topic, &config.lock_topic, &config.reference_topic] {
+    for topic in [&config.topic, &config.lock_topic, &config.reference_topic].into_iter().chain(&config.state_topic) {
         wait_for(config, topic).await?;
     }
     Ok(())
@@ -155,6 +162,13 @@ fn reference_settings(replicas: u16) -> Vec<(&'static str, String)> {
     vec![(policy, compact.to_owned()), (TOMBSTONES, TOMBSTONES_MS.to_string()), in_sync(replicas)]
 }
 
+/// All settings of a new topic for the state of segments.
+fn state_settings(replicas: u16) -> Vec<(&'static str, String)> {
+    let mut settings = reference_settings(replicas);
+    settings.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
+    settings
+}
+
 fn as_arguments(settings: &[(&'static str, String)]) -> String {
     settings.iter().map(|(name, value)| format!(" --config {name}={value}")).collect()
 }
@@ -174,12 +188,36 @@ pub(super) async fn check_reference(
         let kept = value(TOMBSTONES);
         tracing::warn!(topic, kept, "views that are away for longer than {TOMBSTONES} keep what was removed");
     }
-    let (name, right) = COMPACTED;
-    let mut wrong: Vec<(&str, String)> = unreadable(&found).into_iter().collect();
-    if value(name) != right {
-        wrong.push((name, right.to_owned()));
-    }
+    let wrong: Vec<(&str, String)> = uncompacted(&found).into_iter().chain(unreadable(&found)).collect();
     if wrong.is_empty() { Ok(partitions) } else { Err(unfit(config, topic, &found, &wrong)) }
+}
+
+/// Checks the topic of the state of segments: as many partitions as the events have, compacted, and room for a document.
+pub(super) async fn check_state(
+    config: &KafkaConfig,
+    looker: Arc<BaseConsumer<Context>>,
+    topic: &str,
+) -> Result<(), ConnectError> {
+    let replicas = check_partitions(config, looker, topic, &as_arguments(&state_settings(3))).await?;
+    let found = describe(config, topic).await?;
+    let wrong: Vec<(&str, String)> =
+        uncompacted(&found).into_iter().chain(too_small(&found)).chain(unreadable(&found)).collect();
+    if replicas < 3 {
+        tracing::warn!(topic, replicas, "the loss of one broker can take the state with it until it is published anew");
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(unfit(config, topic, &found, &wrong)) }
+}
+
+/// What is wrong with a topic of which only the last record of a key is to stay.
+fn uncompacted(found: &HashMap<String, String>) -> Option<(&'static str, String)> {
+    let (name, right) = COMPACTED;
+    (found.get(name).is_none_or(|value| value != right)).then(|| (name, right.to_owned()))
+}
+
+/// What is wrong with a topic that does not take our largest records.
+fn too_small(found: &HashMap<String, String>) -> Option<(&'static str, String)> {
+    let bytes = found.get(MAX_BYTES).and_then(|value| value.parse::<u32>().ok());
+    bytes.is_some_and(|bytes| bytes < MAX_MESSAGE_BYTES).then(|| (MAX_BYTES, MAX_MESSAGE_BYTES.to_string()))
 }
 
 /// What this program could not decompress, and what it should be.
@@ -198,10 +236,7 @@ pub(super) async fn check_events(config: &KafkaConfig, looker: Arc<BaseConsumer<
             wrong.push((name, required.to_owned()));
         }
     }
-    if value(MAX_BYTES).parse::<u32>().is_ok_and(|bytes| bytes < MAX_MESSAGE_BYTES) {
-        wrong.push((MAX_BYTES, MAX_MESSAGE_BYTES.to_string()));
-    }
-    wrong.extend(unreadable(&found));
+    wrong.extend(too_small(&found).into_iter().chain(unreadable(&found)));
     if replicas < 3 || value(MIN_REPLICAS).parse::<u32>().is_ok_and(|least| least < 2) {
         let least = value(MIN_REPLICAS);
         tracing::warn!(topic = config.topic, replicas, least, "the loss of one broker can lose events or stop writes");

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::{mpsc, watch};
 
 use super::{Shared, file, row};
@@ -125,8 +125,12 @@ impl Scan {
 
     fn send_all(&self, pages: &mpsc::Sender<Result<Page, LogError>>) -> Result<(), LogError> {
         let end = self.shared.recent.greatest_end();
-        let mut next = self.positions.iter().map(|(_, next)| *next).min().unwrap_or(end);
         let connection = file::open_for_reading(&self.shared.path)?;
+        let mut next = self.first(&connection, end)?;
+        // What lies before is not wanted: who asked is to know, though there is nothing to show for it.
+        if pages.blocking_send(Ok(Page { records: Vec::new(), next })).is_err() {
+            return Ok(());
+        }
         while next < end {
             let page = self.page(&connection, next, end)?;
             next = page.next;
@@ -135,6 +139,20 @@ impl Scan {
             }
         }
         Ok(())
+    }
+
+    /// Where the first record lies that is wanted. A partition that has long been quiet must not make it read all that others
+    /// wrote since.
+    fn first(&self, connection: &Connection, end: Offset) -> Result<Offset, LogError> {
+        let sql = |error: rusqlite::Error| row::unreadable(&error);
+        let ask = "SELECT position FROM record WHERE partition = ?1 AND position >= ?2 AND position < ?3 ORDER BY position LIMIT 1";
+        let mut statement = connection.prepare(ask).map_err(sql)?;
+        let mut first = end;
+        for (partition, from) in &self.positions {
+            let found = statement.query_row([i64::from(partition.number()), *from, first], |row| row.get(0)).optional();
+            first = found.map_err(sql)?.unwrap_or(first);
+        }
+        Ok(first)
     }
 
     fn page(&self, connection: &Connection, next: Offset, end: Offset) -> Result<Page, LogError> {

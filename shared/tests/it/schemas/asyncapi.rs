@@ -40,6 +40,16 @@ fn headers_of(document: &Value, message: &Value) -> Value {
     headers
 }
 
+/// The schema of the headers of states.
+pub fn headers_of_state() -> Value {
+    let document = document();
+    let mut headers = document["components"]["messageTraits"]["state"]["headers"].clone();
+    headers["additionalProperties"] = json!(false);
+    // For `$ref`s.
+    headers["components"] = document["components"].clone();
+    headers
+}
+
 /// The messages of the events by their CloudEvents type.
 fn events(document: &Value) -> BTreeMap<String, Value> {
     let named = messages(document, "events").into_values();
@@ -120,6 +130,8 @@ fn topics_and_versions_are_those_of_the_program() {
         let channel = &document["channels"][channel];
         assert_eq!((&channel["address"], &channel["bindings"]["kafka"]["topic"]), (&json!(topic), &json!(topic)));
     }
+    let state = &document["channels"]["state"]["bindings"]["kafka"];
+    assert_eq!(state["partitions"], document["channels"]["events"]["bindings"]["kafka"]["partitions"]);
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     let rule = document["channels"]["events"]["description"].as_str().expect("a description");
     assert!(
