@@ -38,11 +38,12 @@ pub async fn serve(folder: &Path, database_url: &str) -> anyhow::Result<()> {
         match_descendants: true,
         match_index: true,
         match_shadow: Default::default(),
+        event_streams: 0,
     };
     let service = service::open(log, reference, &settings, None, clock).await?;
     let views = service.health.clone();
     let readiness: health::Readiness = Arc::new(move || vec![views.check()]);
-    let router = http::routes(Router::new(auth), &service.app)
+    let router = http::routes(Router::new(auth), &service.app, &service.feed)
         .plain(health::routes(readiness, metrics))
         .plain(dev_issuer.iter().flat_map(|issuer| issuer.routes()));
     let listener = TcpListener::bind("127.0.0.1:0")?;
