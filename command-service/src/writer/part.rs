@@ -3,72 +3,19 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use shared::{
-    events::{Envelope, Unreadable},
-    log::{Acceptance, Offset, Partition, Record, Verdict},
+    events::Envelope,
+    log::{Offset, Partition},
 };
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    dedupe::Dedupe,
     entries::{Entries, Entry, Parked, Stage},
     handle::PartitionStatus,
     phase::Phase,
     request::{Answer, Failure, Outcome},
 };
-use crate::domain::{Contradiction, Model, Receipt};
-
-/// The fold of a partition: the same on every instance that has read as far.
-#[derive(Debug, PartialEq)]
-pub(super) struct Fold {
-    pub(super) acceptance: Acceptance,
-    pub(super) model: Model,
-    pub(super) dedupe: Dedupe,
-}
-
-/// A partition cannot be folded any further.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Stuck {
-    #[error("a newer version wrote this")]
-    Newer,
-    #[error("the record does not fit the chain of those before")]
-    Corrupt,
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    #[error(transparent)]
-    Contradiction(#[from] Contradiction),
-}
-
-/// What a record meant.
-#[derive(Debug)]
-pub(super) enum Folded {
-    Accepted(Box<Envelope>, Receipt),
-    Control(Verdict),
-}
-
-impl Fold {
-    pub(super) fn new(partition: Partition, partitions: u16) -> Self {
-        let acceptance = Acceptance::new(partition, partitions);
-        Self { acceptance, model: Model::default(), dedupe: Dedupe::default() }
-    }
-
-    /// Takes in the next record.
-    pub(super) fn apply(&mut self, record: &Record) -> Result<Folded, Stuck> {
-        match self.acceptance.step(record) {
-            Verdict::Accepted => {
-                let envelope = Envelope::open(record)?;
-                let receipt = self.model.apply(&envelope)?;
-                self.dedupe.put(envelope.command, receipt, record.offset + 1, record.appended_at);
-                Ok(Folded::Accepted(Box::new(envelope), receipt))
-            }
-            Verdict::Newer => Err(Stuck::Newer),
-            Verdict::Corrupt => Err(Stuck::Corrupt),
-            verdict @ (Verdict::NewWriter(_) | Verdict::NoWriter(_) | Verdict::Ignored(_)) => {
-                Ok(Folded::Control(verdict))
-            }
-        }
-    }
-}
+use crate::{domain::Receipt, fold::Fold};
 
 /// The last accepted announcement of ours: what arrived before it and was decided right on it needs no confirmation.
 #[derive(Debug, Clone, Copy)]
