@@ -7,10 +7,11 @@ mod args;
 pub mod local;
 mod parts;
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use command_service::{
+    fold::Snapshots,
     http as command_http,
     service::{self as command, Membership},
     writer::{Ended, WriterConfig},
@@ -86,7 +87,8 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     let mut parts = Parts::default();
     let Some(database) = unless_stopped(&front.stop, parts.database(&args, &folder)).await? else { return Ok(()) };
     let instance = command::instance_name(None, &folder)?;
-    let writer = WriterConfig::new(&*instance, WriterName(format!("local.segments.w.{instance}")));
+    let name = WriterName(format!("local.segments.w.{instance}"));
+    let writer = writer_config(&instance, name, &folder);
     let partitions = log.partitions();
     let never = std::future::pending();
     let logs = Logs { events: log, reference };
@@ -111,10 +113,15 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
     let (join, membership) = Membership::prepare(logs.events.clone(), &instance);
     let hung = logs.events.hung();
-    let served = run_both(&args, front, logs, join, WriterConfig::new(&*instance, name), database, hung).await;
+    let writer = writer_config(&instance, name, &folder);
+    let served = run_both(&args, front, logs, join, writer, database, hung).await;
     membership.left().await;
     parts.stop().await;
     served
+}
+
+fn writer_config(instance: &str, name: WriterName, folder: &Path) -> WriterConfig {
+    WriterConfig { snapshots: Some(Snapshots::new(local::snapshots(folder))), ..WriterConfig::new(instance, name) }
 }
 
 /// What is starting when it is told to stop is dropped, and its servers end with it.
