@@ -14,7 +14,7 @@ mod auditor;
 mod finding;
 mod form;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use auditor::{Auditor, Summary};
 pub use finding::{Damage, Finding};

@@ -14,9 +14,11 @@ mod language;
 mod model;
 mod overlay;
 mod patch;
+mod pieces;
 mod rows;
 mod segment;
 
+use serde::{Deserialize, Serialize};
 use shared::{Timestamp, ids::SegmentKey};
 
 pub use assignment::Target;
@@ -29,6 +31,7 @@ pub use language::ContentLanguage;
 pub use model::{Contradiction, Mismatch, Model};
 pub use overlay::{Changes, Overlay};
 pub use patch::{MAX_OPERATIONS, Patch};
+pub use pieces::{Assembly, Misplaced, Piece};
 
 /// Something that a client wants done to one segment or one assignment of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +116,7 @@ pub enum Rejection {
 }
 
 /// What an accepted event did to the document it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Effect {
     /// It was not there before.
     Created,
@@ -124,7 +127,7 @@ pub enum Effect {
 }
 
 /// What an answer is built from, also one that is given again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Receipt {
     /// What happened.
     pub effect: Effect,

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod config;
 pub mod domain;
+pub mod fold;
 pub mod http;
 pub mod reference;
 pub mod service;

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use command_service::{
     config::Config,
+    fold::Snapshots,
     http,
     service::{self, Membership, Service, instance_name},
     writer::{Ended, WriterConfig},
@@ -69,5 +70,6 @@ fn writer_config(config: &Config) -> anyhow::Result<WriterConfig> {
     let instance = instance_name(config.instance.as_deref(), &config.data_dir)
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
     let name = WriterName(format!("{}.segments.w.{instance}", config.kafka.topics.kafka_environment));
-    Ok(WriterConfig { confirm: config.confirm.into(), ..WriterConfig::new(instance, name) })
+    let snapshots = Some(Snapshots::new(config.data_dir.join("snapshots")));
+    Ok(WriterConfig { confirm: config.confirm.into(), snapshots, ..WriterConfig::new(instance, name) })
 }

@@ -11,10 +11,11 @@
 mod actor;
 mod boot;
 mod config;
-mod dedupe;
 mod entries;
+mod follow;
 mod gather;
 mod handle;
+mod keeper;
 mod linger;
 mod locks;
 mod ops;
@@ -48,11 +49,12 @@ pub use handle::{PartitionStatus, WriterHandle};
 pub use request::{Answer, Failure, Outcome, Request};
 
 use actor::Actor;
+use boot::Replayed;
 
 /// Makes fresh ids (UUIDv7) for events, announcements and stops.
 pub type Ids = Box<dyn FnMut() -> uuid::Uuid + Send>;
 
-/// Replays the log, then starts the writer. `locks` is called when the replay is done.
+/// Replays the log, from snapshots where the configuration names a folder for them, then starts the writer. `locks` is called when the replay is done.
 ///
 /// # Errors
 /// When the log cannot be read.
@@ -89,9 +91,13 @@ async fn prepare<L: EventLog>(
     ids: Ids,
     config: WriterConfig,
 ) -> Result<(WriterHandle, impl Future<Output = Ended> + Send), LogError> {
-    let folds = boot::replay(&log).await?;
+    let replayed = boot::replay(&log, config.snapshots.as_ref()).await?;
+    let (folds, kept) = replayed.into_iter().map(|Replayed { fold, kept, .. }| (fold, kept)).unzip();
     let (requests, inbox) = mpsc::channel(config.inbox_commands);
     let (status, statuses) = watch::channel(Vec::new());
+    if let Some(snapshots) = config.snapshots.clone() {
+        tokio::spawn(keeper::keep(log.clone(), snapshots, kept, statuses.clone()));
+    }
     let actor = Actor::new(log, folds, locks(), clock, ids, config, status);
     Ok((WriterHandle::new(requests, statuses), actor.run(inbox)))
 }

@@ -7,10 +7,11 @@ mod args;
 pub mod local;
 mod parts;
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use command_service::{
+    fold::Snapshots,
     http as command_http,
     service::{self as command, Membership},
     writer::{Ended, WriterConfig},
@@ -93,7 +94,7 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
     let Some(database) = unless_stopped(&front.stop, parts.database(&args, &folder)).await? else { return Ok(()) };
     let instance = command::instance_name(None, &folder)?;
     let name = WriterName(format!("local.segments.w.{instance}"));
-    let writer = WriterConfig { linger: LINGER, ..WriterConfig::new(&*instance, name) };
+    let writer = WriterConfig { linger: LINGER, ..writer_config(&instance, name, &folder) };
     let partitions = log.partitions();
     let never = std::future::pending();
     let logs = Logs { events: log, reference };
@@ -126,7 +127,7 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     let name = WriterName(format!("{}.segments.w.{instance}", config.environment));
     let (join, membership) = Membership::prepare(logs.events.clone(), &instance);
     let hung = logs.events.hung();
-    let writer = WriterConfig::new(&*instance, name);
+    let writer = writer_config(&instance, name, &folder);
     let served = tokio::select! {
         served = run_both(&args, front, logs, join, writer, database, hung) => served,
         Some(ended) = publishing.join_next() => Err(anyhow::anyhow!("the publisher of the state has ended: {ended:?}")),
@@ -135,6 +136,10 @@ async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Re
     membership.left().await;
     parts.stop().await;
     served
+}
+
+fn writer_config(instance: &str, name: WriterName, folder: &Path) -> WriterConfig {
+    WriterConfig { snapshots: Some(Snapshots::new(local::snapshots(folder))), ..WriterConfig::new(instance, name) }
 }
 
 /// What is starting when it is told to stop is dropped, and its servers end with it.

@@ -190,7 +190,7 @@ impl fmt::Display for ItemType {
 }
 
 /// A product or a category, as the target of an assignment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ItemRef {
     /// Product or category.
     pub kind: ItemType,
@@ -200,7 +200,7 @@ pub struct ItemRef {
 
 /// A customer, for itself or for a legal entity, as the target of an assignment. For itself and for each legal entity these
 /// are different targets.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CustomerRef {
     /// The id in the system that owns the customer.
     pub id: CustomerId,
@@ -209,7 +209,7 @@ pub struct CustomerRef {
 }
 
 /// Names one segment of one tenant; everything about it lies in one partition of the log.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SegmentKey {
     /// The owner.
     pub tenant: Tenant,

@@ -17,7 +17,10 @@ use super::{
     Damage, Finding, Schemas,
     form::{check_control, check_event, check_headers},
 };
-use crate::domain::{Contradiction, Model};
+use crate::{
+    domain::Model,
+    fold::{Claim, Dedupe, Fingerprint, View},
+};
 
 /// What one partition holds, as far as it was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +64,17 @@ pub struct Auditor {
     /// Every writer that was announced, with the last number that it wrote.
     announced: HashMap<Uuid, u64>,
     controls_seen: HashSet<Uuid>,
+    claimed: Option<Claimed>,
+    was_damaged: bool,
     summary: Summary,
     findings: Vec<Finding>,
+}
+
+/// What a snapshot claims, and what it holds beside what is folded here anyway.
+#[derive(Debug)]
+struct Claimed {
+    claim: Claim,
+    dedupe: Dedupe,
 }
 
 /// Records came whose numbers skip one. Without transactions a batch can lose its middle: then all readers ignore the rest, and the
@@ -109,9 +121,19 @@ impl Auditor {
             given_up: HashSet::new(),
             announced: HashMap::new(),
             controls_seen: HashSet::new(),
+            claimed: None,
+            was_damaged: false,
             summary,
             findings: Vec::new(),
         }
+    }
+
+    /// Compares what a snapshot claims with what the log says at its place.
+    #[must_use]
+    pub fn comparing(mut self, claim: Claim) -> Self {
+        // Of a partition without records there is nothing to claim.
+        self.claimed = claim.offset.is_some().then(|| Claimed { claim, dedupe: Dedupe::default() });
+        self
     }
 
     /// Judges the next record.
@@ -139,6 +161,22 @@ impl Auditor {
                 }
             }
         }
+        if self.claimed.as_ref().is_some_and(|claimed| claimed.claim.offset <= Some(record.offset)) {
+            self.compare(record);
+        }
+    }
+
+    /// The place of the snapshot is reached. What follows from damage is not told again.
+    fn compare(&mut self, record: &Record) {
+        let Some(Claimed { claim, dedupe }) = self.claimed.take() else { return };
+        let Some(model) = self.model.as_ref().filter(|_| !self.was_damaged) else { return };
+        let acceptance = self.gap.as_ref().map_or(&self.acceptance, |gap| &gap.rule);
+        let view = View { acceptance, model, dedupe: &dedupe, last: Some(Fingerprint::of(record)) };
+        if claim.offset != Some(record.offset) {
+            self.find(record, Damage::SnapshotElsewhere);
+        } else if view.checksum() != claim.checksum {
+            self.find(record, Damage::Snapshot);
+        }
     }
 
     /// What was found since this was last asked.
@@ -149,6 +187,13 @@ impl Auditor {
     /// Everything that was found and not taken yet, at the end of the log.
     pub fn finish(mut self) -> (Summary, Vec<Finding>) {
         self.confirm_gap();
+        if let Some(offset) = self.claimed.take().and_then(|claimed| claimed.claim.offset) {
+            self.findings.push(Finding {
+                partition: Some(self.summary.partition),
+                offset,
+                damage: Damage::SnapshotElsewhere,
+            });
+        }
         self.summary.pseq = self.acceptance.pseq;
         self.summary.chain = self.acceptance.chain;
         if self.given_up.is_empty()
@@ -161,6 +206,7 @@ impl Auditor {
     }
 
     fn find(&mut self, record: &Record, damage: Damage) {
+        self.was_damaged = true;
         self.findings.push(Finding { partition: Some(record.partition), offset: record.offset, damage });
     }
 
@@ -247,10 +293,16 @@ impl Auditor {
     fn fold(&mut self, record: &Record, envelope: &Envelope) {
         let is_frozen = self.gap.is_some() || (!self.given_up.is_empty() && self.given_up.contains(&envelope.key()));
         let Some(model) = self.model.as_mut().filter(|_| !is_frozen) else { return };
-        if let Err(contradiction) = model.apply(envelope) {
-            let Contradiction { key, .. } = &contradiction;
-            self.given_up.insert(key.clone());
-            self.find(record, Damage::Contradiction(contradiction));
+        match model.apply(envelope) {
+            Ok(receipt) => {
+                if let Some(Claimed { dedupe, .. }) = &mut self.claimed {
+                    dedupe.put(envelope.command, receipt, record.offset + 1, record.appended_at);
+                }
+            }
+            Err(contradiction) => {
+                self.given_up.insert(contradiction.key.clone());
+                self.find(record, Damage::Contradiction(contradiction));
+            }
         }
     }
 

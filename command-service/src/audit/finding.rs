@@ -3,7 +3,7 @@
 use shared::log::{Offset, Partition};
 use uuid::Uuid;
 
-use crate::domain::Contradiction;
+use crate::{domain::Contradiction, fold::NotUsed};
 
 /// Damage, and where it was found.
 #[derive(Debug)]
@@ -84,6 +84,15 @@ pub enum Damage {
     /// Time ran back within the partition.
     #[error("its time is before that of a record before it")]
     Time,
+    /// A snapshot holds another state than the log up to this record.
+    #[error("the snapshot of the partition is not the state that the log has here: remove it")]
+    Snapshot,
+    /// A snapshot ends with a record that the log does not have.
+    #[error("the snapshot of the partition ends here, and the log has no such record: it belongs to another log")]
+    SnapshotElsewhere,
+    /// The file of a snapshot is not what was written.
+    #[error("the snapshot of the partition cannot be used: {0}")]
+    SnapshotFile(NotUsed),
 }
 
 impl Damage {
@@ -103,6 +112,7 @@ impl Damage {
             Self::Unreadable(_) => "unreadable",
             Self::Contradiction(_) => "version",
             Self::Time => "time",
+            Self::Snapshot | Self::SnapshotElsewhere | Self::SnapshotFile(_) => "snapshot",
         }
     }
 }

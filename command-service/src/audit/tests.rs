@@ -1,7 +1,7 @@
 //! Sound histories are sound, and every kind of damage to one is found. `given` a history, `when` one thing is done to it, `then`
 //! this is found.
 
-mod history;
+pub(crate) mod history;
 
 use std::sync::{Arc, LazyLock};
 

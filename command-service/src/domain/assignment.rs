@@ -3,6 +3,7 @@
 //! Something new to assign: a variant of [`Target`], its events in [`assigned`], [`unassigned`] and [`step_of`], and its map
 //! in `rows.rs`.
 
+use serde::{Deserialize, Serialize};
 use shared::{
     Timestamp,
     document::AssignmentType,
@@ -10,7 +11,7 @@ use shared::{
     ids::{CustomerRef, ItemRef, SegmentId},
 };
 
-use super::{AssignmentDraft, ETag, Mismatch, Rejection, segment::expect_version};
+use super::{AssignmentDraft, ETag, Mismatch, Rejection, pieces::as_millis, segment::expect_version};
 
 /// What an assignment is about. Within its segment this is the identity of the assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,9 +36,10 @@ impl From<CustomerRef> for Target {
 
 /// An assignment that exists. Of it only that is kept which decisions need, 24 bytes, since there may be millions; its mixins
 /// are in the event alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Assigned {
     pub version: u64,
+    #[serde(with = "as_millis")]
     pub created_at: Timestamp,
     pub incarnation: u32,
 }

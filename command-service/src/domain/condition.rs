@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fault, FaultKind, Rejection};
 
 /// The strong tag of a document: `<incarnation, 8 hex digits>.<version>`. A document that was created again under its old id
@@ -9,7 +11,7 @@ use super::{Fault, FaultKind, Rejection};
 ///
 /// Reads add a third part where they show one version in several ways: `.` and 16 hex digits, a hash of the body. It says
 /// nothing of what a write may change, so it is read and forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ETag {
     /// The last 8 hex digits of the id of the event that created the document.
     pub incarnation: u32,

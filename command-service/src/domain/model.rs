@@ -8,18 +8,18 @@ use shared::{
     ids::{CustomerRef, ItemRef, SegmentKey},
 };
 
-use super::{Changes, ETag, Effect, Overlay, Receipt, Target, assignment, rows::Rows, segment};
+use super::{Changes, ETag, Effect, Overlay, Piece, Receipt, Target, assignment, rows::Rows, segment};
 
 /// All segments of one partition and their assignments. Equal models have seen equal histories, as far as decisions go.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
-    segments: HashMap<SegmentKey, Entry>,
+    pub(super) segments: HashMap<SegmentKey, Entry>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Entry {
-    live: segment::State,
-    rows: Rows,
+pub(super) struct Entry {
+    pub live: segment::State,
+    pub rows: Rows,
 }
 
 /// An accepted event that does not fit the state that the events before it left. Whoever folds must stop there: either the
@@ -176,6 +176,13 @@ impl Model {
     /// How many assignments there are.
     pub fn assignment_count(&self) -> usize {
         self.segments.values().map(|entry| entry.rows.len()).sum()
+    }
+
+    /// Everything, in pieces of bounded size; equal models have equal pieces. [`Assembly`] puts them together again.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let mut entries: Vec<_> = self.segments.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries.into_iter().flat_map(|(key, entry)| Piece::all_of(key, &entry.live, &entry.rows))
     }
 
     pub(super) fn segment_state(&self, key: &SegmentKey) -> &segment::State {

@@ -1,6 +1,6 @@
 //! The assignments of one segment.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use shared::ids::{CustomerRef, ItemRef};
 
@@ -46,8 +46,38 @@ impl Rows {
         self.customers.iter()
     }
 
+    /// The items in order, so many at a time.
+    pub fn items_in_order(&self, at_once: usize) -> impl Iterator<Item = Vec<(ItemRef, Assigned)>> {
+        in_order(&self.items, at_once)
+    }
+
+    /// The customers in order, so many at a time.
+    pub fn customers_in_order(&self, at_once: usize) -> impl Iterator<Item = Vec<(CustomerRef, Assigned)>> {
+        in_order(&self.customers, at_once)
+    }
+
+    /// Adds items as they were.
+    pub fn restore_items(&mut self, items: Vec<(ItemRef, Assigned)>) {
+        self.items.extend(items);
+    }
+
+    /// Adds customers as they were.
+    pub fn restore_customers(&mut self, customers: Vec<(CustomerRef, Assigned)>) {
+        self.customers.extend(customers);
+    }
+
     /// How many assignments there are.
     pub fn len(&self) -> usize {
         self.items.len() + self.customers.len()
     }
+}
+
+fn in_order<K: Clone + Ord>(rows: &HashMap<K, Assigned>, at_once: usize) -> impl Iterator<Item = Vec<(K, Assigned)>> {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    let mut rows = rows.into_iter();
+    iter::from_fn(move || {
+        let next: Vec<_> = rows.by_ref().take(at_once).map(|(key, row)| (key.clone(), *row)).collect();
+        (!next.is_empty()).then_some(next)
+    })
 }

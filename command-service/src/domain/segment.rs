@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use shared::{
     Timestamp,
     document::Segment,
@@ -9,7 +10,7 @@ use shared::{
     ids::SegmentId,
 };
 
-use super::{Draft, ETag, Mismatch, Patch, Rejection};
+use super::{Draft, ETag, Mismatch, Patch, Rejection, pieces::as_json};
 
 /// What is known of one segment id.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,9 +22,10 @@ pub(super) enum State {
 }
 
 /// A segment that exists. Cheap to clone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Live {
     /// As the last event left it.
+    #[serde(with = "as_json")]
     pub document: Arc<Segment>,
     /// Tells this life of the id from others.
     pub incarnation: u32,

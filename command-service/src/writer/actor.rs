@@ -20,13 +20,14 @@ use super::{
     handle::{Message, PartitionStatus},
     linger::Linger,
     ops::{Done, Ops},
-    part::{Fold, Folded, Part},
+    part::Part,
     phase::Phase,
     producer::Producer,
     request::{Failure, Outcome, Request},
     round,
     takeover::Unsteady,
 };
+use crate::fold::{Fold, Folded};
 
 /// News that is taken in one go before anything is started.
 const HANDFUL: usize = 1024;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use shared::log::WriterName;
 
+use crate::fold::Snapshots;
+
 /// How answers that wrote nothing are confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Confirm {
@@ -25,6 +27,8 @@ pub struct WriterConfig {
     pub url: Option<String>,
     /// How answers that wrote nothing are confirmed.
     pub confirm: Confirm,
+    /// Where snapshots are kept; without, every start reads the whole log.
+    pub snapshots: Option<Snapshots>,
     /// Commands between the callers and the writer; more are refused.
     pub inbox_commands: usize,
     /// Commands that may wait in one partition; more are refused.
@@ -82,6 +86,7 @@ impl WriterConfig {
             name,
             url: None,
             confirm: Confirm::default(),
+            snapshots: None,
             inbox_commands: 8192,
             queue_commands: 5000,
             queue_bytes: 32 * 1024 * 1024,

@@ -1,110 +1,24 @@
 //! What the writer keeps for one partition: the fold of the log, the phase, and the commands without an answer.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use shared::{
-    events::{Envelope, Unreadable},
-    log::{Acceptance, Chain, Offset, Partition, Record, Verdict},
+    events::Envelope,
+    log::{Offset, Partition},
 };
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    dedupe::Dedupe,
     entries::{Entries, Entry, Parked, Stage},
     handle::PartitionStatus,
     phase::Phase,
     request::{Answer, Failure, Outcome},
 };
-use crate::domain::{Contradiction, Model, Receipt};
-
-/// The fold of a partition: the same on every instance that has read as far.
-#[derive(Debug, PartialEq)]
-pub(super) struct Fold {
-    pub(super) acceptance: Acceptance,
-    pub(super) model: Model,
-    pub(super) dedupe: Dedupe,
-}
-
-/// A partition cannot be folded any further.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Stuck {
-    #[error("a newer version wrote this")]
-    Newer,
-    #[error("the record does not fit the chain of those before")]
-    Corrupt,
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    #[error(transparent)]
-    Contradiction(#[from] Contradiction),
-}
-
-/// What a record meant.
-#[derive(Debug)]
-pub(super) enum Folded {
-    Accepted(Box<Envelope>, Receipt),
-    Control(Verdict),
-}
-
-impl Fold {
-    pub(super) fn new(partition: Partition, partitions: u16) -> Self {
-        let acceptance = Acceptance::new(partition, partitions);
-        Self { acceptance, model: Model::default(), dedupe: Dedupe::default() }
-    }
-
-    /// Takes in the next record.
-    pub(super) fn apply(&mut self, record: &Record) -> Result<Folded, Stuck> {
-        self.apply_own(record, &mut Sealed::default())
-    }
-
-    /// Takes in the next record, which may be one of those that were sealed here.
-    pub(super) fn apply_own(&mut self, record: &Record, sealed: &mut Sealed) -> Result<Folded, Stuck> {
-        match self.acceptance.step(record) {
-            Verdict::Accepted => {
-                let envelope = sealed.open(record, self.acceptance.chain)?;
-                let receipt = self.model.apply(&envelope)?;
-                self.dedupe.put(envelope.command, receipt, record.offset + 1, record.appended_at);
-                Ok(Folded::Accepted(Box::new(envelope), receipt))
-            }
-            Verdict::Newer => Err(Stuck::Newer),
-            Verdict::Corrupt => Err(Stuck::Corrupt),
-            verdict @ (Verdict::NewWriter(_) | Verdict::NoWriter(_) | Verdict::Ignored(_)) => {
-                Ok(Folded::Control(verdict))
-            }
-        }
-    }
-}
-
-/// What was sent and is not read back yet, as it was before it became records: nobody needs to read them a second time.
-#[derive(Debug, Default)]
-pub(super) struct Sealed(VecDeque<(Chain, Envelope)>);
-
-impl Sealed {
-    /// Forgets what an earlier round has sent.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The record of this envelope was sent; it brings the chain to here.
-    pub(super) fn push(&mut self, chain: Chain, envelope: Envelope) {
-        self.0.push_back((chain, envelope));
-    }
-
-    /// What an accepted record says that has brought the chain to here. Equal chains are equal records, place included.
-    fn open(&mut self, record: &Record, chain: Chain) -> Result<Envelope, Unreadable> {
-        match self.0.pop_front_if(|(sealed, _)| *sealed == chain) {
-            Some((_, envelope)) => {
-                debug_assert_eq!(Envelope::open(record).ok().as_ref(), Some(&envelope), "sealed and opened again");
-                Ok(envelope)
-            }
-            None => Envelope::open(record),
-        }
-    }
-}
+use crate::{
+    domain::Receipt,
+    fold::{Fold, Sealed},
+};
 
 /// The last accepted announcement of ours: what arrived before it and was decided right on it needs no confirmation.
 #[derive(Debug, Clone, Copy)]

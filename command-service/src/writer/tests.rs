@@ -1,5 +1,7 @@
 //! The writer on the log in memory, one situation each. What may come in any order is the simulation's.
 
+mod snapshots;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;

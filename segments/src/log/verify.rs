@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
@@ -12,7 +13,10 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use command_service::audit::{Auditor, Damage, Finding, Schemas, Summary};
+use command_service::{
+    audit::{Auditor, Damage, Finding, Schemas, Summary},
+    fold::{Claim, NotUsed, Snapshots},
+};
 use serde::Serialize;
 use shared::log::{LogError, Offset, Partition, Record};
 
@@ -22,6 +26,7 @@ use super::{
     progress::Progress,
     source::{Heaps, Reading, Source, SourceArgs},
 };
+use crate::up::local;
 
 /// The most findings that are told one by one; all are counted.
 const SHOWN: usize = 100;
@@ -33,6 +38,9 @@ const HEAPS_WAITING: usize = 4;
 pub struct VerifyArgs {
     #[command(flatten)]
     source: SourceArgs,
+    /// Compare the snapshots in this folder with the log. Those of an embedded log are compared anyway.
+    #[arg(long, value_name = "DIR")]
+    snapshots: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -40,13 +48,46 @@ pub struct VerifyArgs {
 /// Looks for damage, and tells it.
 pub async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     let source = Source::open(&args.source).await?;
+    // Before the log is read, which must go on at least as far.
+    let claims = Claims::of(snapshots_of(&args).map(Snapshots::new), source.partitions());
     let reading = source.read(None).await?;
     let (partitions, has_one_sequence) = (source.partitions(), source.has_one_sequence());
     let verified =
-        tokio::task::spawn_blocking(move || Verification::new(partitions, has_one_sequence)?.of(reading)).await??;
+        tokio::task::spawn_blocking(move || Verification::new(partitions, has_one_sequence, claims)?.of(reading))
+            .await??;
     let report = Report::new(&source, verified);
     tell(args.output.output, &report, || report.to_text())?;
     Ok(if report.sound { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
+}
+
+/// Where the snapshots of this log lie, if that is known.
+fn snapshots_of(args: &VerifyArgs) -> Option<PathBuf> {
+    let is_embedded = args.source.kafka.is_none();
+    args.snapshots.clone().or_else(|| is_embedded.then(|| local::snapshots(&local::folder(&args.source.data_dir))))
+}
+
+/// What the snapshots say, each of a partition. Another version of this program may have written them for itself.
+#[derive(Debug, Default)]
+struct Claims {
+    usable: BTreeMap<Partition, Claim>,
+    findings: Vec<Finding>,
+}
+
+impl Claims {
+    fn of(snapshots: Option<Snapshots>, partitions: u16) -> Self {
+        let mut claims = Self::default();
+        for (partition, snapshots) in (0..partitions).map(Partition::new).zip(snapshots.iter().cycle()) {
+            match snapshots.claim(partition, partitions) {
+                Ok(claim) => claims.usable.extend(claim.map(|claim| (partition, claim))),
+                Err(NotUsed::OtherVersion(why)) => eprintln!("partition {partition}: snapshot not compared, {why}"),
+                Err(why) => {
+                    let damage = Damage::SnapshotFile(why);
+                    claims.findings.push(Finding { partition: Some(partition), offset: 0, damage });
+                }
+            }
+        }
+        claims
+    }
 }
 
 /// What came of it.
@@ -94,12 +135,14 @@ struct Verification {
 }
 
 impl Verification {
-    fn new(partitions: u16, has_one_sequence: bool) -> anyhow::Result<Self> {
+    fn new(partitions: u16, has_one_sequence: bool, claims: Claims) -> anyhow::Result<Self> {
         let schemas = Arc::new(Schemas::published());
         let threads = thread::available_parallelism().map_or(1, usize::from).min(usize::from(partitions));
-        let worker = |first| Worker::start(first, threads, partitions, &schemas);
+        let worker = |first| Worker::start(first, threads, partitions, &schemas, &claims.usable);
         let workers = (0..threads).map(worker).collect::<Result<_, _>>().context("no thread to judge records")?;
-        Ok(Self { workers, findings: Findings::default(), next: Some(0), has_one_sequence })
+        let mut findings = Findings::default();
+        findings.add(claims.findings);
+        Ok(Self { workers, findings, next: Some(0), has_one_sequence })
     }
 
     fn of(mut self, Reading { heaps, total }: Reading) -> anyhow::Result<Verified> {
@@ -159,12 +202,22 @@ impl Verification {
 
 impl Worker {
     /// Of so many threads, the one with this number.
-    fn start(first: usize, threads: usize, partitions: u16, schemas: &Arc<Schemas>) -> std::io::Result<Self> {
-        let mut auditors: BTreeMap<Partition, Auditor> = (0..partitions)
-            .skip(first)
-            .step_by(threads)
-            .map(|number| (Partition::new(number), Auditor::new(Partition::new(number), partitions, schemas.clone())))
-            .collect();
+    fn start(
+        first: usize,
+        threads: usize,
+        partitions: u16,
+        schemas: &Arc<Schemas>,
+        claims: &BTreeMap<Partition, Claim>,
+    ) -> std::io::Result<Self> {
+        let auditor = |partition| {
+            let auditor = Auditor::new(partition, partitions, schemas.clone());
+            match claims.get(&partition) {
+                Some(claim) => auditor.comparing(claim.clone()),
+                None => auditor,
+            }
+        };
+        let mine = (0..partitions).skip(first).step_by(threads).map(Partition::new);
+        let mut auditors: BTreeMap<Partition, Auditor> = mine.map(|mine| (mine, auditor(mine))).collect();
         let (heaps, received) = mpsc::sync_channel::<Vec<Record>>(HEAPS_WAITING);
         let work = move || {
             let mut findings = Findings::default();

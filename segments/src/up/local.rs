@@ -11,3 +11,8 @@ pub const REFERENCE: &str = "reference.sqlite";
 pub fn folder(data_dir: &Path) -> PathBuf {
     data_dir.join("local")
 }
+
+/// The folder of the writer's snapshots, in the folder of a log of either kind.
+pub fn snapshots(folder: &Path) -> PathBuf {
+    folder.join("snapshots")
+}

@@ -1,5 +1,17 @@
 //! `segments log verify`: planted damage is found and named, a sound log is sound, and the exit code tells.
 
+use std::{fs, path::PathBuf, sync::Arc};
+
+use command_service::{
+    fold::Snapshots,
+    writer::{self, Ended, WriterConfig},
+};
+use shared::{
+    SystemClock,
+    log::{WriterName, all_granted, local::LocalLog},
+};
+use uuid::Uuid;
+
 use crate::program::{Folder, run};
 
 /// Kinds of what is found, with exit code 1.
@@ -74,4 +86,49 @@ async fn a_log_that_another_process_writes_can_be_verified() {
     let open = shared::log::local::LocalLog::open(path, 6, clock).await.expect("the log");
     assert_eq!(folder.json("verify", &[])["records"], 15);
     drop(open);
+}
+
+/// The log of [`Folder::written`] after a writer that has kept snapshots was there; and the file of its first snapshot.
+async fn with_snapshots() -> (Folder, PathBuf) {
+    let folder = Folder::written().await;
+    let local = folder.path().join("local");
+    let log = LocalLog::open(local.join("log.sqlite"), 6, Arc::new(SystemClock)).await.expect("the log");
+    let snapshots = Some(Snapshots { folder: local.join("snapshots"), every: 1 });
+    let config = WriterConfig { snapshots, ..WriterConfig::new("a", WriterName("a".to_owned())) };
+    let started = writer::start(log, || all_granted(6), Arc::new(SystemClock), Box::new(Uuid::now_v7), config).await;
+    let (mut handle, ended) = started.expect("the log can be read");
+    handle.ready().await;
+    handle.shut_down().await;
+    assert_eq!(ended.await.expect("no panic"), Ended::ShutDown);
+    (folder, local.join("snapshots/partition-0.snapshot"))
+}
+
+#[tokio::test]
+async fn snapshots_that_are_not_what_the_log_says_are_found() {
+    let (folder, file) = with_snapshots().await;
+    assert_eq!(folder.json("verify", &[])["sound"], true);
+    let sound = fs::read(&file).expect("a snapshot");
+
+    let mut changed = sound.clone();
+    changed[40] ^= 1;
+    fs::write(&file, &changed).expect("written");
+    assert_eq!(kinds(&folder), ["snapshot"], "a changed byte");
+
+    // The last byte before the checksum is the end of the last record's hash, or of what was folded.
+    let body = sound.len() - 32;
+    changed = sound.clone();
+    changed[body - 1] ^= 1;
+    let checksum = *blake3::hash(&changed[..body]).as_bytes();
+    changed[body..].copy_from_slice(&checksum);
+    fs::write(&file, &changed).expect("written");
+    assert_eq!(kinds(&folder), ["snapshot"], "another state, with a right checksum");
+
+    let (other, theirs) = with_snapshots().await;
+    fs::write(&file, fs::read(theirs).expect("a snapshot")).expect("written");
+    let told = folder.log("verify", &[]);
+    assert!(told.code == Some(1) && told.out.contains("snapshot of the partition"), "of another log: {told:?}");
+    drop(other);
+
+    fs::write(&file, &sound).expect("written");
+    assert_eq!(folder.json("verify", &[])["sound"], true);
 }

@@ -26,6 +26,8 @@ pub enum Step {
     Overtaken,
     /// Without transactions: the middle of a batch is lost, and the writer announces itself anew.
     Torn,
+    /// Half a day passes, and some.
+    Wait,
 }
 
 /// What is known of the partition, and its records.
@@ -88,6 +90,7 @@ impl History {
                 rest.for_each(|record| self.append(record, false));
                 self.announce();
             }
+            Step::Wait => self.clock += 13 * 60 * 60,
         }
     }
 
@@ -142,13 +145,16 @@ impl History {
         let overlay = self.model.overlay();
         let Ok(Some(event)) = overlay.decide(&command, &Context { now }) else { return };
         let sequence = overlay.next_sequence(&command.key);
+        // Commands to every other segment come with a key of idempotency.
+        let id = self.id();
+        let id = if segment.is_multiple_of(2) { keyed(id) } else { id };
         let envelope = Envelope {
             id: self.id(),
             tenant: command.key.tenant.clone(),
             time: now,
             sequence,
             actor: Actor("client:test".to_owned()),
-            command: CommandStamp { id: self.id(), hash: blake3::hash(b"") },
+            command: CommandStamp { id, hash: blake3::hash(b"") },
             correlation_id: None,
             causation_id: None,
             trace_parent: None,
@@ -172,6 +178,10 @@ impl History {
         let new = |Record { key, headers, value, .. }| NewRecord { key, headers, value };
         made.records.into_iter().map(new).collect()
     }
+}
+
+fn keyed(id: Uuid) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())
 }
 
 fn command(segment: u8, what: u8) -> Command {

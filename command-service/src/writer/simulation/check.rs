@@ -14,10 +14,8 @@ use uuid::Uuid;
 use super::client::{Attempt, History};
 use crate::{
     domain::{Context, Model},
-    writer::{
-        Answer, Failure, Outcome,
-        part::{Fold, Folded},
-    },
+    fold::{Fold, Folded},
+    writer::{Answer, Failure, Outcome},
 };
 
 /// What must not be.

@@ -22,6 +22,7 @@ use shared::{
         memory::{Faults, Health, MemLog},
     },
 };
+use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
@@ -32,11 +33,17 @@ use super::{
     check::{self, Tally, Violation},
     client::{Client, History},
 };
-use crate::writer::{Confirm, Ids, WriterConfig, WriterHandle, config::Sabotage, prepare};
+use crate::{
+    fold::Snapshots,
+    writer::{Confirm, Ids, WriterConfig, WriterHandle, config::Sabotage, prepare},
+};
 
 const PARTITIONS: u16 = 2;
 const CLIENTS: usize = 5;
 const REQUESTS_PER_CLIENT: usize = 12;
+
+/// One world in so many keeps snapshots: these wait for a disk.
+const WORLDS_PER_SNAPSHOTS: u64 = 16;
 
 /// The runtime's clock, as a clock of the world.
 #[derive(Debug)]
@@ -96,6 +103,8 @@ pub(super) struct World {
     confirm: Confirm,
     instances: Instances,
     holders: Vec<HashSet<usize>>,
+    /// Instances of some worlds start from snapshots.
+    snapshots: Option<TempDir>,
 }
 
 impl World {
@@ -122,7 +131,8 @@ impl World {
         };
         let instances = Arc::new(Mutex::new(vec![instance(0), instance(1)]));
         let holders = vec![HashSet::new(); usize::from(PARTITIONS)];
-        Self { log, clock, rng, faults, sabotage, confirm, instances, holders }
+        let snapshots = seed.is_multiple_of(WORLDS_PER_SNAPSHOTS).then(|| tempfile::tempdir().expect("a folder"));
+        Self { log, clock, rng, faults, sabotage, confirm, instances, holders, snapshots }
     }
 
     /// Lives until all clients are done, heals the world, and holds what was answered against the log.
@@ -186,6 +196,8 @@ impl World {
         config.round_commands = self.rng.random_range(1..6);
         config.confirm = self.confirm;
         config.sabotage = self.sabotage;
+        let folder = self.snapshots.as_ref().map(|folder| folder.path().join(&name));
+        config.snapshots = folder.map(|folder| Snapshots { folder, every: 1 });
         let prepared = prepare(self.log.clone(), || lock_events, Arc::clone(&self.clock), ids, config).await.ok();
         // A log that cannot be read now leaves the instance down until the next boot.
         let Some((handle, writer)) = prepared else { return };
