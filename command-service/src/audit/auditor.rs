@@ -1,5 +1,8 @@
 //! A record among those before it: the acceptance rule, the sequence, the chain and the fold of one partition.
 
+mod claimed;
+mod gap;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -19,8 +22,10 @@ use super::{
 };
 use crate::{
     domain::Model,
-    fold::{Claim, Dedupe, Fingerprint, View},
+    fold::{Claim, Dedupe},
 };
+use claimed::Claimed;
+use gap::Gap;
 
 /// What one partition holds, as far as it was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,27 +73,6 @@ pub struct Auditor {
     was_damaged: bool,
     summary: Summary,
     findings: Vec<Finding>,
-}
-
-/// What a snapshot claims, and what it holds beside what is folded here anyway.
-#[derive(Debug)]
-struct Claimed {
-    claim: Claim,
-    dedupe: Dedupe,
-}
-
-/// Records came whose numbers skip one. Without transactions a batch can lose its middle: then all readers ignore the rest, and the
-/// next writer goes on where the rule stands. If nobody does, a record is missing.
-#[derive(Debug)]
-struct Gap {
-    rule: Acceptance,
-    writer: Uuid,
-    /// The last number, and how many events there were, before it.
-    pseq: u64,
-    events: u64,
-    /// The number that skipped some, and what to tell if that is damage.
-    found: u64,
-    finding: Finding,
 }
 
 /// A record that ought to be an event.
@@ -163,19 +147,6 @@ impl Auditor {
         }
         if self.claimed.as_ref().is_some_and(|claimed| claimed.claim.offset <= Some(record.offset)) {
             self.compare(record);
-        }
-    }
-
-    /// The place of the snapshot is reached. What follows from damage is not told again.
-    fn compare(&mut self, record: &Record) {
-        let Some(Claimed { claim, dedupe }) = self.claimed.take() else { return };
-        let Some(model) = self.model.as_ref().filter(|_| !self.was_damaged) else { return };
-        let acceptance = self.gap.as_ref().map_or(&self.acceptance, |gap| &gap.rule);
-        let view = View { acceptance, model, dedupe: &dedupe, last: Some(Fingerprint::of(record)) };
-        if claim.offset != Some(record.offset) {
-            self.find(record, Damage::SnapshotElsewhere);
-        } else if view.checksum() != claim.checksum {
-            self.find(record, Damage::Snapshot);
         }
     }
 
@@ -382,75 +353,6 @@ impl Auditor {
         }
         if let Some(writer) = &self.acceptance.writer {
             self.announced.insert(writer.id, self.acceptance.pseq);
-        }
-    }
-
-    /// A number was skipped.
-    fn skipped(&mut self, record: &Record) {
-        let found = number_of(record).unwrap_or_default();
-        let damage = Damage::Missing { expected: self.acceptance.pseq + 1, found };
-        let finding = Finding { partition: Some(record.partition), offset: record.offset, damage };
-        match writer_of(record) {
-            Some(writer) if self.gap.is_none() => {
-                let (pseq, events) = (self.acceptance.pseq, self.summary.events);
-                self.gap = Some(Gap { rule: self.acceptance.clone(), writer, pseq, events, found, finding });
-            }
-            _ => {
-                // A second one before the first was settled: nobody goes on at two places.
-                self.confirm_gap();
-                self.findings.push(finding);
-            }
-        }
-        self.lead_past(record);
-    }
-
-    /// Whether the record settles what the gap was, and was judged with that.
-    fn gap_is_settled(&mut self, fact: &Fact<'_>) -> bool {
-        let record = fact.record;
-        let Some(gap) = &mut self.gap else { return false };
-        let (clock, before) = (gap.rule.clock, gap.found);
-        let verdict = gap.rule.step(record);
-        let is_by_another = writer_of(record) != Some(gap.writer);
-        match verdict {
-            Verdict::Accepted if is_by_another => {
-                self.forgive_gap();
-                self.accepted(fact, clock);
-                true
-            }
-            Verdict::Accepted => {
-                self.gap = None;
-                self.model = None;
-                let found = number_of(record).unwrap_or_default();
-                self.find(record, Damage::Disorder { found, before });
-                true
-            }
-            // The next writer had read what is missing here, and went on behind it.
-            Verdict::Ignored(Ignored::Gap) if is_by_another && self.fits(record) => {
-                self.confirm_gap();
-                false
-            }
-            // It had not, so it stood where the rule stands; and lost a part of a batch itself.
-            Verdict::Ignored(Ignored::Gap) if is_by_another => {
-                self.forgive_gap();
-                false
-            }
-            _ => false,
-        }
-    }
-
-    /// The next writer stood where the rule stands: the rest of a batch was lost, and counts for nobody.
-    fn forgive_gap(&mut self) {
-        let Some(gap) = self.gap.take() else { return };
-        self.announced.insert(gap.writer, gap.pseq);
-        self.acceptance = gap.rule;
-        *self.summary.ignored.entry(Ignored::Gap).or_default() += self.summary.events - gap.events;
-        self.summary.events = gap.events;
-    }
-
-    fn confirm_gap(&mut self) {
-        if let Some(gap) = self.gap.take() {
-            self.model = None;
-            self.findings.push(gap.finding);
         }
     }
 }

@@ -85,6 +85,13 @@ pub fn processes(is_wanted: impl Fn(&str) -> bool) -> Vec<u32> {
     pids.filter(|pid: &u32| arguments(*pid).iter().any(|argument| is_wanted(argument))).collect()
 }
 
+/// The process that has started this one; 0 if it has ended.
+pub fn parent(pid: u32) -> u32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    line.and_then(|pid| pid.trim().parse().ok()).unwrap_or_default()
+}
+
 /// The guards of servers below a folder.
 pub fn guards(folder: &Path) -> Vec<u32> {
     let below = folder.to_str().expect("a plain name").to_owned() + "/";
