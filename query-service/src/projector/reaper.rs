@@ -53,3 +53,44 @@ async fn bite(pool: &PgPool) -> Result<bool, sqlx::Error> {
         .await?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, PgConnection};
+
+    use crate::{
+        progress::Progress,
+        views::{self, Database},
+    };
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_row_that_is_overwritten_while_the_reaper_waits_for_it_stays() {
+        let database = local_parts::testing::database().await;
+        let access = views::open(&Database::at(database.url()), Progress::new(1, 0)).await.expect("the views open");
+        let fill = "insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version,
+                        created_at, modified_at)
+                    values ('acme', 's', 'PRODUCT', 'p', 0, 1, '00000000', 1, now(), now());
+                    insert into buried (tenant, segment_id, until_offset, ended_at) values ('acme', 's', 5, now())";
+        sqlx::raw_sql(fill).execute(&access.owner).await.expect("a row that waits to be removed");
+
+        let mut projecting = access.owner.begin().await.expect("a transaction");
+        let assign = sqlx::query("update item_assignment set log_offset = 7");
+        assign.execute(&mut *projecting).await.expect("it is assigned again");
+        let owner = access.owner.clone();
+        let reaping = tokio::spawn(async move { bite(&owner).await });
+        let waits = "select exists (select from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock')";
+        let mut looking = PgConnection::connect(database.url()).await.expect("a connection");
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut looking).await.expect("an answer") {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+        projecting.commit().await.expect("a commit");
+        reaping.await.expect("no panic").expect("no error");
+
+        let rows = "select (select count(*) from item_assignment), (select count(*) from past_item_assignment)";
+        let found: (i64, i64) = sqlx::query_as(rows).fetch_one(&access.owner).await.expect("an answer");
+        assert_eq!(found, (1, 0));
+    }
+}

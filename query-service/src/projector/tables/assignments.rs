@@ -104,6 +104,8 @@ impl Table {
         rows: &Assignments,
     ) -> Result<(), sqlx::Error> {
         let Assignments { assigned, reassigned, unassigned, .. } = rows;
+        // What is removed here may be of an earlier life, which ended when its segment did.
+        self.past.rescue(connection, unassigned).await?;
         self.delete(connection, unassigned).await?;
         self.past.rescue(connection, &assigned.key).await?;
         for (statement, rows) in [(&*self.insert, assigned), (&*self.update, reassigned)] {

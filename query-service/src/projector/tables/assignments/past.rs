@@ -75,8 +75,9 @@ impl Past {
                 if has_assignment_type { 13 } else { 12 }
             ),
             reap: format!(
+                // The offset is asked twice: a row that was overwritten while this waited for it is another one now.
                 "with gone as (
-                     delete from {table} row where ctid = any (array(
+                     delete from {table} row where row.log_offset < $3 and ctid = any (array(
                          select ctid from {table} where tenant = $1 and segment_id = $2 and log_offset < $3 limit $5))
                      returning {row}
                  ), kept as ({into} select gone.*, $4 from gone {unless_known})
@@ -114,7 +115,7 @@ impl Past {
         Ok(())
     }
 
-    /// Keeps rows that wait to be removed and are about to be overwritten. Nearly always there is nothing to ask.
+    /// Keeps rows that wait to be removed and are about to be overwritten or deleted. Nearly always there is nothing to ask.
     pub(super) async fn rescue(
         &'static self,
         connection: &mut PgConnection,
