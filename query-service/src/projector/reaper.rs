@@ -58,23 +58,49 @@ async fn bite(pool: &PgPool) -> Result<bool, sqlx::Error> {
 mod tests {
     use sqlx::{Connection as _, PgConnection};
 
+    use local_parts::testing::{TestDatabase, database};
+
     use crate::{
         progress::Progress,
-        views::{self, Database},
+        projector::rows::{AssignmentKeys, Assignments, Keys},
+        views::{self, Access, Database},
     };
 
     use super::*;
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_row_that_is_overwritten_while_the_reaper_waits_for_it_stays() {
-        let database = local_parts::testing::database().await;
+    /// Views with one row that waits to be removed.
+    async fn one_waits() -> (TestDatabase, Access) {
+        let database = database().await;
         let access = views::open(&Database::at(database.url()), Progress::new(1, 0)).await.expect("the views open");
         let fill = "insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version,
                         created_at, modified_at)
                     values ('acme', 's', 'PRODUCT', 'p', 0, 1, '00000000', 1, now(), now());
                     insert into buried (tenant, segment_id, until_offset, ended_at) values ('acme', 's', 5, now())";
         sqlx::raw_sql(fill).execute(&access.owner).await.expect("a row that waits to be removed");
+        (database, access)
+    }
 
+    /// How many rows there are now, and in the past.
+    async fn counted(access: &Access) -> (i64, i64) {
+        let rows = "select (select count(*) from item_assignment), (select count(*) from past_item_assignment)";
+        sqlx::query_as(rows).fetch_one(&access.owner).await.expect("an answer")
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_row_that_waits_is_kept_when_its_item_came_and_went_in_the_next_life() {
+        let (_database, access) = one_waits().await;
+        let segment = Keys { tenant: vec!["acme".to_owned()], segment_id: vec!["s".to_owned()] };
+        let target = [vec!["PRODUCT".to_owned()], vec!["p".to_owned()]];
+        let rows = Assignments { unassigned: AssignmentKeys { segment, target }, ..Assignments::default() };
+        let mut connection = access.owner.acquire().await.expect("a connection");
+        ITEMS.write(&mut connection, 0, &rows).await.expect("written");
+        drop(connection);
+        assert_eq!(counted(&access).await, (0, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_row_that_is_overwritten_while_the_reaper_waits_for_it_stays() {
+        let (database, access) = one_waits().await;
         let mut projecting = access.owner.begin().await.expect("a transaction");
         let assign = sqlx::query("update item_assignment set log_offset = 7");
         assign.execute(&mut *projecting).await.expect("it is assigned again");
@@ -88,9 +114,6 @@ mod tests {
         }
         projecting.commit().await.expect("a commit");
         reaping.await.expect("no panic").expect("no error");
-
-        let rows = "select (select count(*) from item_assignment), (select count(*) from past_item_assignment)";
-        let found: (i64, i64) = sqlx::query_as(rows).fetch_one(&access.owner).await.expect("an answer");
-        assert_eq!(found, (1, 0));
+        assert_eq!(counted(&access).await, (1, 0));
     }
 }

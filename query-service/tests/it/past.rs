@@ -14,7 +14,7 @@ use shared::{
 
 use crate::{
     api::{Answer, Api, MANAGE, Sent as _},
-    batches::{Step, steps, tell},
+    batches::{steps, tell},
     story::{Story, Told},
 };
 
@@ -171,34 +171,25 @@ fn the_past_is_the_fold_of_the_log_to_that_point() {
     });
     let histories = (steps(), steps(), 1..40_usize, 0..4_u64);
     let result = runner.run(&histories, |(first, then, batch_records, bury_from)| {
-        runtime.block_on(check_all(first, then, Options { batch_records, bury_from, ..Options::default() }));
-        Ok(())
+        runtime.block_on(async {
+            let mut api = Api::start().await;
+            // What was not projected as it came is projected in batches of any size, and big deletions wait to be done.
+            for step in first {
+                tell(&mut api.story, step).await;
+            }
+            api.catch_up().await;
+            api.projection.take().expect("a projection").stop().await;
+            for step in then {
+                tell(&mut api.story, step).await;
+            }
+            let options = Options { batch_records, bury_from, ..Options::default() };
+            api.projection = Some(api.views.project_with(&api.log, options));
+            api.catch_up().await;
+            for ((tenant, id), past) in fold(&api.story) {
+                check(&api, &tenant, &id, &past).await;
+            }
+            Ok(())
+        })
     });
     result.expect("the past is as it was");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_item_of_a_life_that_waits_to_be_moved_may_come_and_go_in_the_next() {
-    use Step::{Assign, Delete, Put, Unassign};
-    let before = vec![Put(0, 0), Assign(0, 0, true)];
-    let in_one_batch = vec![Delete(0), Put(0, 1), Assign(0, 0, true), Unassign(0)];
-    check_all(before, in_one_batch, Options { bury_from: 1, ..Options::default() }).await;
-}
-
-/// What is projected as it comes, and then what is projected in batches of any size, with big deletions that wait to be done.
-async fn check_all(first: Vec<Step>, then: Vec<Step>, options: Options) {
-    let mut api = Api::start().await;
-    for step in first {
-        tell(&mut api.story, step).await;
-    }
-    api.catch_up().await;
-    api.projection.take().expect("a projection").stop().await;
-    for step in then {
-        tell(&mut api.story, step).await;
-    }
-    api.projection = Some(api.views.project_with(&api.log, options));
-    api.catch_up().await;
-    for ((tenant, id), past) in fold(&api.story) {
-        check(&api, &tenant, &id, &past).await;
-    }
 }
