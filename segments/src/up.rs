@@ -54,6 +54,7 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     projector::describe();
     index::describe();
     views::describe();
+    query::describe();
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("cannot use the data folder {}", args.data_dir.display()))?;
@@ -96,7 +97,7 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
 }
 
 async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Result<()> {
-    let folder = args.data_dir.join("kafka");
+    let folder = local::kafka_folder(&args.data_dir);
     std::fs::create_dir_all(&folder)?;
     let mut parts = Parts::default();
     let starting = async {
@@ -192,7 +193,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
     let (writer, views, keys) = (command.writer.clone(), query.health.clone(), auth.clone());
     let readiness: health::Readiness = Arc::new(move || {
         let mut checks = command_http::checks(&writer, &keys);
-        checks.push(views.check());
+        checks.push(views.now().check());
         checks
     });
     let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());

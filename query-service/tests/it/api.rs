@@ -8,7 +8,9 @@ use std::{
 use query_service::{
     http::{self, App},
     index::{Follower, Index, Shadow, Share},
+    present::Present,
     projector::Health,
+    views::Version,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
@@ -110,7 +112,12 @@ impl Api {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };
-        tokio::spawn(serve(listener, http::routes(Router::new(auth), &app), options, std::future::pending()));
+        tokio::spawn(serve(
+            listener,
+            http::routes(Router::new(auth), &Present::new(app)),
+            options,
+            std::future::pending(),
+        ));
         let client = Client::new();
         let (follower, _reference) = (None, reference);
         Self { views, log, story, projection, catalogue, index, follower, _reference, address, issuer, client }
@@ -125,7 +132,7 @@ impl Api {
     /// The same without waiting.
     pub fn begin_to_follow(&mut self) {
         let (log, reference) = (self.log.clone(), self.catalogue.log.clone());
-        let follower = Follower::new(self.index.clone(), log, reference, Health::new(0));
+        let follower = Follower::new(self.index.clone(), log, reference, Health::new(Version::FIRST, 0));
         self.follower = Some(tokio::spawn(follower.run()));
     }
 

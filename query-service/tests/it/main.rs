@@ -21,3 +21,4 @@ mod story;
 mod support;
 mod tenants;
 mod trees;
+mod versions;
