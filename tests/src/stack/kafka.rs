@@ -50,9 +50,14 @@ impl Topics {
 
     /// Starts a query service on them, waits until it is ready, and gives its address.
     pub async fn query_service(&self, name: &str) -> (Process, String) {
+        self.query_service_on(name, testing::database().await.url()).await
+    }
+
+    /// The same on a database that others may use too.
+    pub async fn query_service_on(&self, name: &str, database_url: &str) -> (Process, String) {
         let data = data_folder();
         let mut command = self.service("query-service", &data);
-        command.args(["--database-url", testing::database().await.url()]);
+        command.args(["--database-url", database_url]);
         start(name, command, &data).await
     }
 

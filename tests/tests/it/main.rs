@@ -32,3 +32,4 @@ mod reading;
 mod rebuild;
 mod routing;
 mod stream;
+mod views;
