@@ -79,6 +79,8 @@ fn leave_running(folder: &Path, part: &str) -> Addresses {
     let addresses = Addresses { database_url: parts.database_url.clone(), brokers: parts.brokers.clone() };
     guards(folder).into_iter().for_each(|guard| kill(guard, Signal::KILL));
     parts.kill();
+    // Until a killed guard is gone it has the server's mark among its arguments.
+    eventually("the guards are gone", || guards(folder).is_empty());
     addresses
 }
 
