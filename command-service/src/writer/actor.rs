@@ -173,13 +173,7 @@ impl<L: EventLog> Actor<L> {
 
     fn take_in(&mut self, message: Message) {
         match message {
-            Message::Submit(request, reply) => {
-                // While one is under way the log is awake, or cannot be woken.
-                if matches!(self.producer, Producer::Ready(_)) && self.gather.has_few_callers() {
-                    self.log.expect_append();
-                }
-                self.submitted(request, reply);
-            }
+            Message::Submit(request, reply) => self.submitted(request, reply),
             Message::ShutDown => self.close(),
         }
     }

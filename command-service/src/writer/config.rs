@@ -39,7 +39,8 @@ pub struct WriterConfig {
     pub round_commands: usize,
     /// Bytes of records of one partition in one round; one record always goes.
     pub round_bytes: usize,
-    /// How long the writer stays awake after news while it has few callers: for logs that append in no more than that.
+    /// How long the writer stays awake after news, and a caller while it waits, if there are few callers: for logs that append in no
+    /// more than that.
     pub linger: Duration,
     /// How long a command may wait for its answer.
     pub deadline: Duration,

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::linger::FEW;
+
 /// The part of an append's duration that a round may wait, and what bounds it.
 const SHARE: f64 = 0.5;
 const LEAST: Duration = Duration::from_micros(500);
 const MOST: Duration = Duration::from_millis(10);
-
-/// Callers of a round with more commands than these find everybody awake.
-const FEW: usize = 4;
 
 /// One in so many is not waited for: it may have gone, or been slow.
 const FEW_MAY_LACK: usize = 16;

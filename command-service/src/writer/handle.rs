@@ -1,12 +1,13 @@
 //! How the rest of the program speaks to the writer.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use shared::log::{Chain, Partition};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     entries::Reply,
+    linger::Callers,
     request::{Answer, Failure, Request},
 };
 
@@ -37,11 +38,16 @@ pub struct PartitionStatus {
 pub struct WriterHandle {
     requests: mpsc::Sender<Message>,
     status: watch::Receiver<Vec<PartitionStatus>>,
+    callers: Arc<Callers>,
 }
 
 impl WriterHandle {
-    pub(super) fn new(requests: mpsc::Sender<Message>, status: watch::Receiver<Vec<PartitionStatus>>) -> Self {
-        Self { requests, status }
+    pub(super) fn new(
+        requests: mpsc::Sender<Message>,
+        status: watch::Receiver<Vec<PartitionStatus>>,
+        callers: Arc<Callers>,
+    ) -> Self {
+        Self { requests, status, callers }
     }
 
     /// Queues a command now, in the order of the calls, and waits for its answer in the returned future. Dropping the
@@ -51,14 +57,19 @@ impl WriterHandle {
     /// See [`Failure`].
     pub fn submit(&self, request: Request) -> impl Future<Output = Result<Answer, Failure>> + use<> {
         let command_id = request.stamp.id;
+        let caller = self.callers.enter();
         let (reply, answer) = oneshot::channel();
         let queued = self.requests.try_send(Message::Submit(Box::new(request), reply));
         async move {
             if queued.is_err() {
                 return Err(Failure::NOT_EXECUTED);
             }
-            // A writer that went away may have sent the command before.
-            answer.await.unwrap_or(Err(Failure::OutcomeUnknown { command_id }))
+            tokio::select! {
+                biased;
+                // A writer that went away may have sent the command before.
+                answer = answer => answer.unwrap_or(Err(Failure::OutcomeUnknown { command_id })),
+                never = caller.awake() => match never {},
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! What the writer asks of the log. Each request runs as a task of its own and reports back; a report that comes too late is
 //! told by its number.
 
-use std::time::Duration;
+use std::{future, time::Duration};
 
+use futures::FutureExt as _;
 use shared::log::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, WriterName};
 use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
@@ -36,10 +37,15 @@ impl<L: EventLog> Ops<L> {
 
     pub(super) fn append(&self, attempt: u64, mut writer: L::Writer, batch: Vec<(Partition, NewRecord)>) {
         let log = self.log.clone();
-        self.spawn(async move {
+        let mut appended = Box::pin(async move {
             let result = log.append(&mut writer, batch).await;
             Done::Appended { attempt, writer, result }
         });
+        // It begins here and now; a task has its turn only after the others.
+        match appended.as_mut().now_or_never() {
+            Some(done) => self.spawn(future::ready(done)),
+            None => self.spawn(appended),
+        }
     }
 
     /// Fences a former writer, for a limited time: safety does not need it.

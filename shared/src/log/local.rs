@@ -15,7 +15,11 @@ mod write;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
 };
 
@@ -58,6 +62,8 @@ struct Shared {
     id: Uuid,
     partitions: u16,
     recent: Recent,
+    /// Whether an [`Order::Stir`] waits.
+    stirred: AtomicBool,
 }
 
 impl fmt::Debug for LocalLog {
@@ -83,7 +89,7 @@ impl LocalLog {
         let file = LogFile::open(&path, partitions, clock.now(), lock.machine_went_down())?;
         lock.note_whole();
         let recent = Recent::new(&file.ends);
-        let shared = Arc::new(Shared { path, id: file.id, partitions, recent });
+        let shared = Arc::new(Shared { path, id: file.id, partitions, recent, stirred: AtomicBool::new(false) });
         let (orders, waiting) = mpsc::channel();
         let writing = WriteThread::new(file, lock, shared.clone(), clock);
         let thread = std::thread::Builder::new().name("local-log".to_owned()).spawn(move || writing.run(&waiting));
@@ -149,7 +155,10 @@ impl EventLog for LocalLog {
     }
 
     fn expect_append(&self) {
-        if let Some(orders) = &self.0.orders {
+        // One that is not taken yet is enough, however long the thread is busy.
+        if let Some(orders) = &self.0.orders
+            && !self.0.shared.stirred.swap(true, Ordering::Relaxed)
+        {
             // Without a thread the append will fail, and say so.
             drop(orders.send(Order::Stir));
         }

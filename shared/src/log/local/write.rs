@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::{Arc, atomic::Ordering, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -84,7 +84,7 @@ impl WriteThread {
         while let Ok(order) = orders.recv() {
             let mut waiting = match order {
                 Order::Commit(job) => Some(job),
-                Order::Stir => soon(orders),
+                Order::Stir => self.soon(orders),
             };
             if waiting.is_none() {
                 continue;
@@ -93,7 +93,7 @@ impl WriteThread {
             while let Some(job) = waiting {
                 bytes += job.rows.iter().map(Row::size).sum::<usize>();
                 group.extend(self.admit(job));
-                waiting = if bytes < MAX_GROUP_BYTES { next(orders) } else { None };
+                waiting = if bytes < MAX_GROUP_BYTES { self.next(orders) } else { None };
             }
             self.commit(group);
             self.unmoved_bytes += bytes + TRANSACTION_BYTES;
@@ -102,6 +102,31 @@ impl WriteThread {
             }
         }
         self.close();
+    }
+
+    /// The next job, if there is one now.
+    fn next(&self, orders: &mpsc::Receiver<Order>) -> Option<Job> {
+        orders.try_iter().find_map(|order| match order {
+            Order::Commit(job) => Some(job),
+            Order::Stir => {
+                self.shared.stirred.store(false, Ordering::Relaxed);
+                None
+            }
+        })
+    }
+
+    /// The next job, if it comes soon. Meanwhile the core is left to whoever wants it.
+    fn soon(&self, orders: &mpsc::Receiver<Order>) -> Option<Job> {
+        self.shared.stirred.store(false, Ordering::Relaxed);
+        let until = Instant::now() + AWAKE_FOR;
+        while Instant::now() < until {
+            let job = self.next(orders);
+            if job.is_some() {
+                return job;
+            }
+            thread::yield_now();
+        }
+        None
     }
 
     fn admit(&mut self, job: Job) -> Option<Admitted> {
@@ -165,27 +190,6 @@ impl WriteThread {
             Err((_, error)) => tracing::warn!(%error, "could not close the file of the log"),
         }
     }
-}
-
-/// The next job, if there is one now.
-fn next(orders: &mpsc::Receiver<Order>) -> Option<Job> {
-    orders.try_iter().find_map(|order| match order {
-        Order::Commit(job) => Some(job),
-        Order::Stir => None,
-    })
-}
-
-/// The next job, if it comes soon. Meanwhile the core is left to whoever wants it.
-fn soon(orders: &mpsc::Receiver<Order>) -> Option<Job> {
-    let until = Instant::now() + AWAKE_FOR;
-    while Instant::now() < until {
-        let job = next(orders);
-        if job.is_some() {
-            return job;
-        }
-        thread::yield_now();
-    }
-    None
 }
 
 /// One transaction; durable when this returns. After an error nothing of it is in the log, and the connection can be used
