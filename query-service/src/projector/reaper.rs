@@ -29,6 +29,12 @@ pub async fn run(pool: PgPool) {
     }
 }
 
+/// Reaps until nothing is left to.
+pub async fn drain(pool: &PgPool) -> Result<(), sqlx::Error> {
+    while bite(pool).await? {}
+    Ok(())
+}
+
 /// Moves some dead rows into the past, or removes the mark of a segment that has none left. Whether there may be more.
 async fn bite(pool: &PgPool) -> Result<bool, sqlx::Error> {
     // Of the marks of one segment the first comes first: what it ended did not end later.
@@ -63,7 +69,7 @@ mod tests {
     use crate::{
         progress::Progress,
         projector::rows::{AssignmentKeys, Assignments, Keys},
-        views::{self, Access, Database},
+        views::{self, Access, Database, Version},
     };
 
     use super::*;
@@ -71,7 +77,8 @@ mod tests {
     /// Views with one row that waits to be removed.
     async fn one_waits() -> (TestDatabase, Access) {
         let database = database().await;
-        let access = views::open(&Database::at(database.url()), Progress::new(1, 0)).await.expect("the views open");
+        let access = views::open(&Database::at(database.url()), Version::FIRST, Progress::new(1, 0)).await;
+        let access = access.expect("the views open");
         let fill = "insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version,
                         created_at, modified_at)
                     values ('acme', 's', 'PRODUCT', 'p', 0, 1, '00000000', 1, now(), now());

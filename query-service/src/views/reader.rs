@@ -106,6 +106,26 @@ impl Reader {
         Ok(reader)
     }
 
+    /// How many sessions there are.
+    pub(crate) fn sessions(&self) -> usize {
+        let inner = &self.0;
+        inner.limits.connections - inner.permits.available_permits() + inner.idle().len()
+    }
+
+    /// Opens sessions, if there are fewer, so that many reads at once need not wait for them.
+    pub(crate) async fn warm(&self, sessions: usize) -> Result<(), sqlx::Error> {
+        let inner = &self.0;
+        while self.sessions() < sessions.min(inner.limits.connections) {
+            inner.put_back(Session::open(&inner.options, &inner.progress).await?);
+        }
+        Ok(())
+    }
+
+    /// Whether anybody else has it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Reads for a tenant: no row of another is there, whatever is asked.
     ///
     /// # Errors

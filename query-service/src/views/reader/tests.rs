@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::views::{Access, Database, open};
+use crate::views::{Access, Database, Version, open};
 
 const TENANTS: [&str; 5] = ["acme", "beta", "gamma", "delta", "epsilon"];
 
@@ -29,7 +29,8 @@ impl Views {
     async fn with_connections(connections: u32) -> Self {
         let database = local_parts::testing::database().await;
         let few = Database { connections, acquire_timeout: Duration::from_secs(5), ..Database::at(database.url()) };
-        let Access { owner, reader } = open(&few, Progress::new(1, 1)).await.expect("the views open");
+        let Access { owner, reader, .. } =
+            open(&few, Version::FIRST, Progress::new(1, 1)).await.expect("the views open");
         // One statement for each table, with some value for each column that needs one.
         let inserts: Vec<String> = sqlx::query_scalar(
             "select format('insert into %I (%s) select %s from unnest($1) tenant', class.relname,
