@@ -1,6 +1,6 @@
-//! Building the next version of the views beside the one that is read, step by step: the tables, their rows from the beginning of
-//! the logs ([`crate::projector::Lane`]), their indexes ([`indexes`]), and then the services follow the log with it. When it is what
-//! the logs say ([`crate::verify`]), they read it.
+//! Building the next version of the views beside the one that is read, step by step: the tables, their rows ([`Build::fill`]),
+//! their keys and indexes ([`indexes`]), what came meanwhile ([`crate::projector::Lane`]), and then the services follow the log with
+//! it. When it is what the logs say ([`crate::verify`]), they read it.
 //!
 //! Whoever does it may be killed at any time. What a step has done is in the database, and the next one goes on from there:
 //! a [`Build`] is one at a time, and ends what is left of the one before.
@@ -9,16 +9,19 @@ mod indexes;
 
 use std::time::Duration;
 
-use shared::consistency::Positions;
-use sqlx::{
-    Connection as _, Executor as _, PgConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+use shared::{
+    consistency::Positions,
+    log::{LogError, Record},
 };
-use tokio::time::{self, Instant};
+use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    sync::mpsc,
+    time::{self, Instant},
+};
 
 use crate::{
     progress,
-    projector::{self, CatalogueLane, Failure, Lane},
+    projector::{self, CatalogueLane, Failure, Filling, Lane},
     verify::Fold,
     views::{
         self, Database, OpenError, Registered, Registry, Version,
@@ -32,6 +35,9 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// How long the server may take to notice that whoever held the lock was killed.
 const NOTICED_WITHIN: Duration = Duration::from_secs(3);
+
+/// Records that are folded to their net effect before they are copied. Whoever does it keeps a thread for as long.
+pub const BATCH_RECORDS: usize = 2_000;
 
 /// Sessions of a build have this name, but for the one that holds its lock.
 const NAME: &str = "views rebuild";
@@ -114,7 +120,33 @@ impl Build {
         self.state == State::Building
     }
 
-    /// A lane that loads a partition, for [`projector::deal`].
+    /// Whether nothing of the log is there yet, so that it is to be filled.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        let mut connection = PgConnection::connect_with(&self.options()?).await?;
+        let is_due = Filling::is_due(&mut connection).await?;
+        connection.close().await?;
+        Ok(is_due)
+    }
+
+    /// Fills it with all that a log holds, from its beginning: all of it, or nothing. Batches have so many records, such as
+    /// [`BATCH_RECORDS`]. What the log was folded to.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or a record or the database stops it.
+    pub async fn fill(
+        &self,
+        heaps: mpsc::Receiver<Result<Vec<Record>, LogError>>,
+        folds: Vec<Fold>,
+        batch_records: usize,
+        told: impl FnMut(usize),
+    ) -> Result<Vec<Fold>, Error> {
+        Ok(projector::fill(&self.options()?, heaps, folds, batch_records, told).await?)
+    }
+
+    /// A lane that loads a partition of what came since, for [`projector::deal`].
     ///
     /// # Errors
     /// When the database does not answer.
@@ -130,17 +162,13 @@ impl Build {
         Ok(CatalogueLane::load(partitions, self.options()?).await?)
     }
 
-    /// Makes the indexes, removes what was only marked as deleted, and has the tables counted.
+    /// Makes the keys and indexes that are missing, and has the tables counted.
     ///
     /// # Errors
     /// When the database does not let it.
     pub async fn index(&self) -> Result<(), Error> {
         let options = self.options()?;
-        if indexes::make(&options).await? {
-            let pool = PgPoolOptions::new().max_connections(2).connect_lazy_with(options.clone());
-            projector::drain(&pool).await?;
-            pool.close().await;
-        }
+        indexes::make(&options).await?;
         let mut connection = PgConnection::connect_with(&options).await?;
         connection.execute(ANALYZE).await?;
         Ok(connection.close().await?)

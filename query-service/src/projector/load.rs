@@ -1,9 +1,15 @@
-//! Filling a new version of the views from the beginning of the log: batches as large as memory allows, into tables without
-//! their secondary indexes. Every record is folded for [`crate::verify`] on the way, so that the log is read once.
+//! A log on its way into a new version of the views, with a lane for each partition. Every record is folded for
+//! [`crate::verify`] on the way, so that the log is read once.
 //!
-//! A batch is a transaction with its position, as in the projection; whoever was killed is continued where it stood. Deleted
-//! segments are buried, since their assignments could only be found by an index. No more write at once than half of the cores:
-//! the service that goes on may be on the same machine.
+//! What is there at first is copied into tables without keys and indexes, in one transaction ([`filling`]): lanes make rows of
+//! batches ([`copier`], [`binary`]), side by side, and one connection takes them all. What comes later is written as the
+//! projection does, into tables with everything that they need.
+
+mod binary;
+mod copier;
+mod filling;
+mod held;
+mod target;
 
 use std::{sync::Arc, thread};
 
@@ -12,33 +18,46 @@ use shared::log::{LogError, Partition, Record};
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{apply::apply, batch::Batch, failure::Failure, position, with_plans};
+use self::copier::{Chunk, Copier, Gone};
+pub(crate) use self::filling::Filling;
+use super::{Options, apply::apply, batch::Batch, failure::Failure, position, rows::Rows, with_plans};
 use crate::verify::{self, Fold};
 
-/// Records in a batch.
+/// Records in a batch that is written.
 const BATCH_RECORDS: usize = 20_000;
+/// Chunks of rows that wait to be copied.
+const CHUNKS_WAITING: usize = 4;
 /// Heaps of records that wait for a lane.
 const HEAPS_WAITING: usize = 4;
-/// Segments with so many assignments are buried when they are deleted.
-const BURY_FROM: u64 = 1;
 
 /// A partition on its way into the views, or into a fold alone.
 #[derive(Debug)]
 pub struct Lane {
     fold: Fold,
-    load: Option<Load>,
+    way: Way,
 }
 
 #[derive(Debug)]
-struct Load {
-    connection: PgConnection,
-    batch: Batch,
+enum Way {
+    /// Nowhere else.
+    Fold,
+    /// By statements.
+    Write(PgConnection, Batch),
+    /// By copying.
+    Copy(Copier, Batch),
 }
 
 impl Lane {
     /// Folds, and goes on with a fold.
     pub fn fold(fold: Fold) -> Self {
-        Self { fold, load: None }
+        Self { fold, way: Way::Fold }
+    }
+
+    /// Copies and folds, from the beginning.
+    fn copy(fold: Fold, batch_records: usize, to: mpsc::Sender<Chunk>) -> Self {
+        let acceptance = fold.acceptance().clone();
+        let copier = Copier::new(position::column(acceptance.partition), to);
+        Self { fold, way: Way::Copy(copier, Batch::after(acceptance, batch_records)) }
     }
 
     /// Loads and folds. What is loaded already is only folded.
@@ -49,8 +68,7 @@ impl Lane {
         let partition = fold.acceptance().partition;
         let mut connection = PgConnection::connect_with(&with_plans(database)).await?;
         let stored = position::load(&mut connection, partition, partitions).await?;
-        let batch = Batch::after(stored, BATCH_RECORDS);
-        Ok(Self { fold, load: Some(Load { connection, batch }) })
+        Ok(Self { fold, way: Way::Write(connection, Batch::after(stored, BATCH_RECORDS)) })
     }
 
     fn partition(&self) -> Partition {
@@ -59,41 +77,96 @@ impl Lane {
 
     /// To the end of its records. `writers` says how many may write at once.
     async fn run(self, mut records: mpsc::Receiver<Vec<Record>>, writers: Arc<Semaphore>) -> Result<Fold, Failure> {
-        let Self { mut fold, load } = self;
-        let Some(Load { mut connection, mut batch }) = load else {
-            while let Some(heap) = records.recv().await {
-                heap.iter().try_for_each(|record| fold.add(record))?;
-            }
-            return Ok(fold);
-        };
-        let mut waiting = Vec::new().into_iter();
-        loop {
-            let is_over = collect(&mut fold, &mut batch, &mut waiting, &mut records).await?;
-            let following = batch.following();
-            let full = std::mem::replace(&mut batch, following);
-            if is_over {
-                if full.records() > 0 {
-                    write(&mut connection, full, &writers).await?;
+        let Self { mut fold, way } = self;
+        match way {
+            Way::Fold => {
+                while let Some(heap) = records.recv().await {
+                    heap.iter().try_for_each(|record| fold.add(record))?;
                 }
-                connection.close().await?;
-                return Ok(fold);
             }
-            // While one is written, the next is collected.
-            let (applied, collected) = future::join(
-                write(&mut connection, full, &writers),
-                collect(&mut fold, &mut batch, &mut waiting, &mut records),
-            )
-            .await;
-            applied?;
-            collected?;
+            Way::Write(connection, batch) => write_all(&mut fold, connection, batch, records, &writers).await?,
+            Way::Copy(copier, batch) => copy_all(&mut fold, copier, batch, records).await?,
         }
+        Ok(fold)
+    }
+}
+
+/// Copies all that the log holds into the tables of a new version, folded in batches of so many records; what it was folded to.
+///
+/// # Errors
+/// When the log cannot be read, or a record or the database stops it. Then nothing is there.
+pub async fn fill(
+    database: &PgConnectOptions,
+    heaps: mpsc::Receiver<Result<Vec<Record>, LogError>>,
+    folds: Vec<Fold>,
+    batch_records: usize,
+    told: impl FnMut(usize),
+) -> Result<Vec<Fold>, Failure> {
+    let mut filling = Filling::begin(database).await?;
+    let (to, chunks) = mpsc::channel(CHUNKS_WAITING);
+    let lanes = folds.into_iter().map(|fold| Lane::copy(fold, batch_records, to.clone())).collect();
+    drop(to);
+    let (copied, folds) = future::join(filling.copy(chunks), deal(heaps, lanes, told)).await;
+    // Lanes that nobody listens to end for no reason of their own.
+    copied?;
+    let folds = folds?;
+    filling.finish(&folds).await?;
+    Ok(folds)
+}
+
+async fn copy_all(
+    fold: &mut Fold,
+    mut copier: Copier,
+    mut batch: Batch,
+    mut records: mpsc::Receiver<Vec<Record>>,
+) -> Result<(), Failure> {
+    let mut waiting = Vec::new().into_iter();
+    loop {
+        let is_over = collect(fold, &mut batch, &mut waiting, &mut records).await?;
+        let following = batch.following();
+        let rows = Rows::of(std::mem::replace(&mut batch, following), Options::default().bury_from)?;
+        copier.add(&rows).await.map_err(nobody_copies)?;
+        if is_over {
+            return copier.finish().await.map_err(nobody_copies);
+        }
+    }
+}
+
+fn nobody_copies(_: Gone) -> Failure {
+    sqlx::Error::WorkerCrashed.into()
+}
+
+async fn write_all(
+    fold: &mut Fold,
+    mut connection: PgConnection,
+    mut batch: Batch,
+    mut records: mpsc::Receiver<Vec<Record>>,
+    writers: &Semaphore,
+) -> Result<(), Failure> {
+    let mut waiting = Vec::new().into_iter();
+    loop {
+        let is_over = collect(fold, &mut batch, &mut waiting, &mut records).await?;
+        let following = batch.following();
+        let full = std::mem::replace(&mut batch, following);
+        if is_over {
+            if full.records() > 0 {
+                write(&mut connection, full, writers).await?;
+            }
+            return Ok(connection.close().await?);
+        }
+        // While one is written, the next is collected.
+        let (applied, collected) =
+            future::join(write(&mut connection, full, writers), collect(fold, &mut batch, &mut waiting, &mut records))
+                .await;
+        applied?;
+        collected?;
     }
 }
 
 async fn write(connection: &mut PgConnection, batch: Batch, writers: &Semaphore) -> Result<(), Failure> {
     // Never closed; and without a permit there would only be more at once.
     let _permit = writers.acquire().await;
-    apply(connection, batch, BURY_FROM).await.map(drop)
+    apply(connection, batch, Options::default().bury_from).await.map(drop)
 }
 
 /// Collects until the batch is full; whether there are no more records.

@@ -29,12 +29,6 @@ pub async fn run(pool: PgPool) {
     }
 }
 
-/// Reaps until nothing is left to.
-pub async fn drain(pool: &PgPool) -> Result<(), sqlx::Error> {
-    while bite(pool).await? {}
-    Ok(())
-}
-
 /// Moves some dead rows into the past, or removes the mark of a segment that has none left. Whether there may be more.
 async fn bite(pool: &PgPool) -> Result<bool, sqlx::Error> {
     // Of the marks of one segment the first comes first: what it ended did not end later.

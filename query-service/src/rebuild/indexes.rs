@@ -1,29 +1,48 @@
-//! Indexes that are made when the tables are full, which takes a fraction of their upkeep meanwhile. What they are is read from
-//! the database and kept in a table of the version until they are made, so a crash in between forgets none.
+//! Keys and indexes that are made when the tables are full, which takes a fraction of their upkeep meanwhile. What they are is read
+//! from the database and kept in a table of the version until they are made, so a crash in between forgets none.
 
 use futures::future;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 
-/// All that enforce nothing. The closure of categories is kept by its own indexes, and is small.
+/// All indexes of the tables that are filled with events, and of the others those that enforce nothing. The closure of categories
+/// is kept by its own indexes, and is small. A key is made as an index, which others need not wait for, and then becomes one.
 const PUT_OFF: &str = "
     create table index_to_make (
+        step       smallint         not null,
         name       text collate \"C\" not null,
         definition text collate \"C\" not null,
-        constraint index_to_make_pkey primary key (name)
+        constraint index_to_make_pkey primary key (step, name)
     );
     insert into index_to_make
-    select index.relname, pg_get_indexdef(index.oid)
+    select step, index.relname, case step when 1 then pg_get_indexdef(index.oid) else
+        format('alter table %I add constraint %I primary key using index %I', of_table.relname, index.relname, index.relname) end
     from pg_index i
     join pg_class index on index.oid = i.indexrelid
     join pg_class of_table on of_table.oid = i.indrelid
-    where of_table.relnamespace = current_schema()::regnamespace and of_table.relname <> 'category_closure'
-      and not exists (select from pg_constraint where conindid = i.indexrelid);
+    cross join generate_series(1, case when i.indisprimary then 2 else 1 end) step
+    where of_table.relnamespace = current_schema()::regnamespace and (
+        of_table.relname in ('segment', 'segment_history', 'item_assignment', 'past_item_assignment', 'customer_assignment',
+            'past_customer_assignment')
+        or of_table.relname not in ('category_closure', 'index_to_make')
+            and not exists (select from pg_constraint where conindid = i.indexrelid)
+    );
     do $$
     declare
-        dropped text;
+        dropped record;
     begin
-        for dropped in select name from index_to_make loop
-            execute format('drop index %I', dropped);
+        for dropped in
+            select index.relname, of_table.relname as of_table, i.indisprimary
+            from index_to_make
+            join pg_class index on index.relname = name and index.relnamespace = current_schema()::regnamespace
+            join pg_index i on i.indexrelid = index.oid
+            join pg_class of_table on of_table.oid = i.indrelid
+            where step = 1
+        loop
+            if dropped.indisprimary then
+                execute format('alter table %I drop constraint %I', dropped.of_table, dropped.relname);
+            else
+                execute format('drop index %I', dropped.relname);
+            end if;
         end loop;
     end
     $$";
@@ -43,29 +62,27 @@ pub async fn put_off(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     transaction.commit().await
 }
 
-/// Makes those that are missing; whether there were any.
-pub async fn make(database: &PgConnectOptions) -> Result<bool, sqlx::Error> {
-    let makers = (0..AT_ONCE).map(|_| make_some(database));
-    Ok(future::try_join_all(makers).await?.into_iter().sum::<usize>() > 0)
+/// Makes those that are missing.
+pub async fn make(database: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    future::try_join_all((0..AT_ONCE).map(|_| make_some(database, 1))).await?;
+    make_some(database, 2).await
 }
 
-/// The largest ones first.
-async fn make_some(database: &PgConnectOptions) -> Result<usize, sqlx::Error> {
+/// Those that take longest first.
+async fn make_some(database: &PgConnectOptions, step: i16) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(database).await?;
     connection.execute("set maintenance_work_mem = '256MB'").await?;
-    let mut made = 0;
     loop {
         let mut transaction = connection.begin().await?;
-        let next = "delete from index_to_make where name = (
-                        select name from index_to_make order by definition not like '% USING gin %', name
+        let next = "delete from index_to_make where step = $1 and name = (
+                        select name from index_to_make where step = $1
+                        order by definition not like '% USING gin %', definition not like '%item_assignment%', name
                         limit 1 for update skip locked
                     ) returning definition";
-        let next: Option<String> = sqlx::query_scalar(next).fetch_optional(&mut *transaction).await?;
+        let next: Option<String> = sqlx::query_scalar(next).bind(step).fetch_optional(&mut *transaction).await?;
         let Some(definition) = next else { break };
         transaction.execute(AssertSqlSafe(definition)).await?;
         transaction.commit().await?;
-        made += 1;
     }
-    connection.close().await?;
-    Ok(made)
+    connection.close().await
 }

@@ -4,7 +4,11 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 use futures::StreamExt as _;
-use query_service::{projector, rebuild::Build, verify::Fold};
+use query_service::{
+    projector,
+    rebuild::{BATCH_RECORDS, Build},
+    verify::Fold,
+};
 
 use super::{DIFFERENT, check, place::PlaceArgs, tell, verify};
 use crate::log::{
@@ -48,7 +52,9 @@ pub async fn run(args: RebuildArgs) -> anyhow::Result<ExitCode> {
     tell::step(format, "building", format_args!("{version}"))?;
     let mut folds = check::nothing(&source);
     if build.is_to_be_loaded() {
-        folds = load(&build, &source, folds, format).await?;
+        if build.is_empty().await? {
+            folds = fill(&build, &source, folds, format).await?;
+        }
         tell::step(format, "indexing", format_args!("{version}"))?;
         build.index().await?;
         // What came meanwhile.
@@ -81,6 +87,16 @@ pub fn tell_switched(format: Format, to: &str, from: Option<&str>, is_followed: 
         );
     }
     Ok(())
+}
+
+/// Fills it with what both logs hold now, from their beginnings.
+async fn fill(build: &Build, source: &Source, folds: Vec<Fold>, format: Format) -> anyhow::Result<Vec<Fold>> {
+    let Reading { heaps, total } = source.read_on(&check::reached(&folds)).await?;
+    tell::step(format, "loading", format_args!("{total} records of {source}"))?;
+    let mut progress = Progress::new("load", total);
+    let events = async { Ok(build.fill(heaps, folds, BATCH_RECORDS, |count| progress.advance(count)).await?) };
+    let (folds, ()) = tokio::try_join!(events, load_reference(build, source))?;
+    Ok(folds)
 }
 
 /// Loads what both logs hold now, from where the folds and the version stand.
