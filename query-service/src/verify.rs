@@ -1,7 +1,7 @@
 //! Whether the views hold what the logs say: a fold of the logs in memory, held against the tables, table by table.
 //!
 //! [`stored`] looks at the tables in one snapshot of the database, at the positions that it has; [`fold`] and [`catalogue`] fold
-//! the logs up to exactly these. Both describe a row by the same text and add up the same hash of it ([`text`]), so neither needs
+//! the logs up to exactly these. Both add up the same hash of each row ([`row`]), so neither needs
 //! the rows of the other. The fold is its own: it shares no code with the projector. Columns that only serve searches follow from
 //! a document and are not compared.
 //!
@@ -9,8 +9,8 @@
 
 mod catalogue;
 mod fold;
+mod row;
 mod stored;
-mod text;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -9,10 +9,7 @@ use shared::{
     reference::{Category, Change, Entry, Kind, Record},
 };
 
-use super::{
-    Sum, Sums,
-    text::{Text, hash},
-};
+use super::{Sum, Sums, row::Row};
 use crate::projector::category_doc;
 
 /// The fold of all partitions.
@@ -34,11 +31,11 @@ impl Catalogue {
     /// When an entry cannot be written as JSON.
     pub fn add(&mut self, record: &Record) -> serde_json::Result<()> {
         let Ok(change) = record.open() else { return Ok(()) };
-        let key = hash(change.key().to_string().as_bytes());
+        let key = Row::default().text(&change.key().to_string()).hash();
         match change {
             Change::Put { tenant, entry } => {
                 let kind = entry.id().kind();
-                let row = row(Text::default().and(&tenant), &entry, record)?;
+                let row = row(Row::default().text(tenant.as_str()), &entry, record)?;
                 self.entries.insert(key, (kind, row.hash()));
             }
             Change::Delete(_) => {
@@ -68,23 +65,24 @@ const TABLES: [(Kind, &str); 5] = [
     (Kind::ProductCategory, "product_category"),
 ];
 
-fn row(row: Text, entry: &Entry, record: &Record) -> serde_json::Result<Text> {
+fn row(row: Row, entry: &Entry, record: &Record) -> serde_json::Result<Row> {
     Ok(match entry {
         Entry::Customer(customer) => {
-            let row = row.and(&customer.id).maybe(customer.first_name.as_ref());
-            row.maybe(customer.last_name.as_ref()).maybe(customer.email.as_ref())
+            let row = row.text(customer.id.as_str()).maybe(customer.first_name.as_deref());
+            row.maybe(customer.last_name.as_deref()).maybe(customer.email.as_deref())
         }
-        Entry::LegalEntity(entity) => row.and(&entity.id).maybe(entity.name.as_ref()),
+        Entry::LegalEntity(entity) => row.text(entity.id.as_str()).maybe(entity.name.as_deref()),
         Entry::Product(product) => {
-            row.and(&product.id).maybe(product.code.as_ref()).maybe(product.name.as_ref().map(jsonb))
+            let name = product.name.as_ref().map(jsonb);
+            row.text(product.id.as_str()).maybe(product.code.as_deref()).maybe(name.as_deref())
         }
         Entry::Category(category) => {
             let Category { id, parent_id, code, name, .. } = category;
-            let row = row.and(id).maybe(parent_id.as_ref()).maybe(code.as_ref()).maybe(name.as_ref().map(jsonb));
-            let row = row.and(hash(category_doc(category)?.as_bytes()));
-            row.and(record.partition.number()).and(record.offset)
+            let row = row.text(id.as_str()).maybe(parent_id.as_ref().map(|id| id.as_str())).maybe(code.as_deref());
+            let row = row.maybe(name.as_ref().map(jsonb).as_deref()).text(&category_doc(category)?);
+            row.small(record.partition.number()).number(record.offset)
         }
-        Entry::ProductCategory(pair) => row.and(&pair.product_id).and(&pair.category_id),
+        Entry::ProductCategory(pair) => row.text(pair.product_id.as_str()).text(pair.category_id.as_str()),
     })
 }
 

@@ -8,16 +8,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 use shared::{
     Timestamp,
-    document::{AssignmentType, Metadata, Mixins, Segment},
+    document::{AssignmentType, Metadata, Mixins, Segment, Validity},
     events::{Envelope, Event},
     ids::CustomerRef,
     log::{Acceptance, Offset, Partition, Record, Verdict},
 };
 
-use super::{
-    Failure, Sum, Sums,
-    text::{Text, hash},
-};
+use super::{Failure, Sum, Sums, row::Row};
 use crate::projector::{Reason, Unusable};
 
 /// The fold of one partition.
@@ -89,7 +86,7 @@ impl Fold {
     /// An event that counts.
     pub(crate) fn fold(&mut self, envelope: &Envelope, offset: Offset) -> serde_json::Result<()> {
         let of = Of { envelope, offset, partition: self.acceptance.partition };
-        let segment = of.text().hash();
+        let segment = of.row().hash();
         match &envelope.event {
             Event::SegmentCreated(event) => {
                 let live = self.live.entry(segment).or_default();
@@ -159,11 +156,11 @@ impl Fold {
 
 impl Assigned {
     fn end(self, at: Timestamp, past: &mut Sum) {
-        past.add(Text::default().and(self.state).and(micros(at)).hash());
+        past.add(Row::default().number(self.state).time(at).hash());
     }
 
     fn row(self, partition: Partition) -> i64 {
-        Text::default().and(self.state).and(partition.number()).and(digits(self.incarnation)).hash()
+        Row::default().number(self.state).small(partition.number()).text(&digits(self.incarnation)).hash()
     }
 }
 
@@ -176,8 +173,8 @@ struct Of<'e> {
 
 impl Of<'_> {
     /// Begins as all rows of the segment do.
-    fn text(&self) -> Text {
-        Text::default().and(&self.envelope.tenant).and(self.envelope.event.segment_id())
+    fn row(&self) -> Row {
+        Row::default().text(self.envelope.tenant.as_str()).text(self.envelope.event.segment_id().as_str())
     }
 
     /// A document as the event left it: its row, and what the past keeps.
@@ -188,20 +185,22 @@ impl Of<'_> {
         incarnation: u32,
         history: &mut Sum,
     ) -> serde_json::Result<i64> {
-        let document = hash(serde_json::to_string(segment)?.as_bytes());
+        let document = serde_json::to_string(segment)?;
         let version = number(segment.metadata.version);
-        self.remember(Some(version), operations, Some(document), history);
-        let validity = segment.validity.unwrap_or_default();
-        let row = self.text().and(self.partition.number()).and(digits(incarnation)).and(version);
-        let row = row.and(micros(segment.metadata.created_at)).and(micros(segment.metadata.modified_at));
-        let row = row.and(segment.status.as_str()).and(&segment.site_code);
-        Ok(row.maybe(validity.from.map(micros)).maybe(validity.to.map(micros)).and(document).hash())
+        self.remember(Some(version), operations, Some(&document), history);
+        let Validity { from, to } = segment.validity.unwrap_or_default();
+        let row = self.row().small(self.partition.number()).text(&digits(incarnation)).number(version);
+        let row = row.time(segment.metadata.created_at).time(segment.metadata.modified_at);
+        let row = row.text(segment.status.as_str()).text(&segment.site_code);
+        let row = from.map_or(row.null(), |from| row.time(from));
+        Ok(to.map_or(row.null(), |to| row.time(to)).text(&document).hash())
     }
 
-    fn remember(&self, version: Option<i64>, operations: Option<&str>, document: Option<i64>, history: &mut Sum) {
+    fn remember(&self, version: Option<i64>, operations: Option<&str>, document: Option<&str>, history: &mut Sum) {
         let Envelope { time, actor, command, event, .. } = self.envelope;
-        let row = self.text().and(micros(*time)).and(self.partition.number()).and(self.offset);
-        let row = row.maybe(version).and(event.event_type().as_str()).and(&actor.0).and(command.id.to_string());
+        let row = self.row().time(*time).small(self.partition.number()).number(self.offset);
+        let row = version.map_or(row.null(), |version| row.number(version));
+        let row = row.text(event.event_type().as_str()).text(&actor.0).uuid(command.id);
         history.add(row.maybe(operations).maybe(document).hash());
     }
 
@@ -213,13 +212,10 @@ impl Of<'_> {
         mixins: Option<&Mixins>,
         kind: Option<AssignmentType>,
     ) -> serde_json::Result<i64> {
-        let state = self.text().and(&target[0]).and(&target[1]).and(self.offset).and(number(metadata.version));
-        let state = state.and(micros(metadata.created_at)).and(micros(metadata.modified_at));
-        let state = state.maybe(json(mixins)?).maybe(json(metadata.mixins.as_ref())?);
-        Ok(match kind {
-            Some(kind) => state.and(kind.as_str()).hash(),
-            None => state.hash(),
-        })
+        let state = self.row().text(&target[0]).text(&target[1]).number(self.offset).number(number(metadata.version));
+        let state = state.time(metadata.created_at).time(metadata.modified_at);
+        let state = state.maybe(json(mixins)?.as_deref()).maybe(json(metadata.mixins.as_ref())?.as_deref());
+        Ok(kind.map_or(state, |kind| state.text(kind.as_str())).hash())
     }
 
     fn assign(
@@ -230,7 +226,7 @@ impl Of<'_> {
         is_new: bool,
         past: &mut Sum,
     ) {
-        let key = Text::default().and(&target[0]).and(&target[1]).hash();
+        let key = Row::default().text(&target[0]).text(&target[1]).hash();
         let before = held.get(&key).copied();
         let kept = before.filter(|_| !is_new).map(|before| before.incarnation);
         held.insert(key, Assigned { incarnation: kept.unwrap_or_else(|| self.envelope.incarnation()), state });
@@ -240,7 +236,7 @@ impl Of<'_> {
     }
 
     fn unassign(&self, held: &mut HashMap<i64, Assigned>, target: &[String; 2], past: &mut Sum) {
-        let key = Text::default().and(&target[0]).and(&target[1]).hash();
+        let key = Row::default().text(&target[0]).text(&target[1]).hash();
         if let Some(before) = held.remove(&key) {
             before.end(self.envelope.time, past);
         }
@@ -253,10 +249,6 @@ fn columns(customer: &CustomerRef) -> [String; 2] {
 
 fn json(value: Option<&impl Serialize>) -> serde_json::Result<Option<String>> {
     value.map(serde_json::to_string).transpose()
-}
-
-fn micros(at: Timestamp) -> i64 {
-    at.datetime().timestamp_micros()
 }
 
 fn number(version: u64) -> i64 {
