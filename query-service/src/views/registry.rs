@@ -204,7 +204,7 @@ impl Registry {
         change.commit().await
     }
 
-    /// Removes what was given up and is read by nobody. The versions that are gone.
+    /// Removes what was given up, is read by nobody, and not just being written to or removed. The versions that are gone.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -213,13 +213,23 @@ impl Registry {
         let mut gone = Vec::new();
         for row in list(&mut connection).await?.into_iter().filter(|row| row.state == State::Dropping) {
             let mut change = connection.begin().await?;
-            if is_unread(&mut change, row.version).await? {
-                change.execute(AssertSqlSafe(format!("drop schema if exists {} cascade", row.version))).await?;
-                let note = "update segments_registry.view set state = 'dropped', since = now() where version = $1";
-                sqlx::query(note).bind(row.version.number()).execute(&mut *change).await?;
-                gone.push(row.version);
+            if !is_unread(&mut change, row.version).await? {
+                change.rollback().await?;
+                continue;
             }
-            change.commit().await?;
+            // Less than what the server takes for a deadlock with somebody who still projects into it.
+            change.execute("set local lock_timeout = '500ms'").await?;
+            let dropped = AssertSqlSafe(format!("drop schema if exists {} cascade", row.version));
+            match change.execute(dropped).await {
+                Ok(_) => {
+                    let note = "update segments_registry.view set state = 'dropped', since = now() where version = $1";
+                    sqlx::query(note).bind(row.version.number()).execute(&mut *change).await?;
+                    change.commit().await?;
+                    gone.push(row.version);
+                }
+                Err(error) if is_busy(&error) => change.rollback().await?,
+                Err(error) => return Err(error),
+            }
         }
         Ok(gone)
     }
@@ -286,6 +296,12 @@ pub async fn read_lock(connection: &mut PgConnection, version: Version) -> Resul
 pub async fn read_unlock(connection: &mut PgConnection, version: Version) -> Result<(), sqlx::Error> {
     let unlock = "select pg_advisory_unlock_shared(hashtext('segments views read'), $1)";
     sqlx::query(unlock).bind(i32::from(version.number())).execute(connection).await.map(drop)
+}
+
+/// Whether somebody else has what a statement needs.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(&*code, "55P03" | "40P01"))
 }
 
 /// Whether nobody reads the version; if so, nobody begins to before the transaction ends.

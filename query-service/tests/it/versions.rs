@@ -293,6 +293,22 @@ async fn services_follow_a_switch_and_the_way_back_and_what_is_dropped_is_gone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_somebody_still_writes_to_is_dropped_when_they_are_done() {
+    let views = Views::empty().await;
+    let database = Database::at(views.url());
+    views.register().await;
+    let registry = Registry::open(&database).await.expect("the registry");
+    let version = Build::begin(&database).await.expect("a build").version();
+    registry.give_up(version).await.expect("given up");
+    let pool = owner(&database, version).expect("a URL");
+    let mut writing = pool.begin().await.expect("a transaction");
+    sqlx::query("lock table segment in row exclusive mode").execute(&mut *writing).await.expect("locked");
+    assert_eq!(registry.sweep().await.expect("it is not waited for"), []);
+    writing.commit().await.expect("a commit");
+    assert_eq!(registry.sweep().await.expect("dropped"), [version]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn programs_of_another_layout_have_a_version_of_their_own() {
     let views = Views::empty().await;
     let registry = Registry::open(&Database::at(views.url())).await.expect("a registry");

@@ -1,11 +1,14 @@
 //! `segments views rollback` and `drop`: which version is read, and which are there no longer.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use clap::Args;
 use query_service::{
     rebuild,
     views::{LAYOUT, Registered, Registry, Version, registry::State},
 };
+use tokio::time::{self, Instant};
 
 use super::{
     place::PlaceArgs,
@@ -13,6 +16,10 @@ use super::{
     tell,
 };
 use crate::log::output::OutputArgs;
+
+/// How long services may take to let go of a version.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Which views.
 #[derive(Debug, Args)]
@@ -58,12 +65,25 @@ pub async fn drop_versions(args: DropArgs) -> anyhow::Result<()> {
     for version in &chosen {
         registry.give_up(*version).await?;
     }
-    let dropped = registry.sweep().await?;
-    for version in &dropped {
+    let left = swept(&registry, &chosen).await?;
+    for version in chosen.iter().filter(|version| !left.contains(version)) {
         tell::step(args.output.output, "dropped", format_args!("{version}"))?;
     }
-    let left: Vec<String> =
-        chosen.iter().filter(|version| !dropped.contains(version)).map(Version::to_string).collect();
+    let left: Vec<String> = left.iter().map(Version::to_string).collect();
     ensure!(left.is_empty(), "{} is still read by some service, and is dropped when it no longer is", left.join(", "));
     Ok(())
+}
+
+/// Which of these are not gone in time, whoever removes them: services do so too, at the same moment.
+async fn swept(registry: &Registry, versions: &[Version]) -> anyhow::Result<Vec<Version>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        registry.sweep().await?;
+        let all = registry.list().await?.into_iter().map(|row| row.version);
+        let left: Vec<Version> = all.filter(|version| versions.contains(version)).collect();
+        if left.is_empty() || Instant::now() >= deadline {
+            return Ok(left);
+        }
+        time::sleep(LOOK_EVERY).await;
+    }
 }
