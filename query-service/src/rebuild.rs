@@ -215,7 +215,8 @@ impl Build {
     fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         Ok(views::options(&self.database, self.version)?
             .application_name(NAME)
-            .options([("statement_timeout", "0"), ("synchronous_commit", "off")]))
+            // What is written goes to the disk bit by bit, and is not in the way of a log on the same disk all at once.
+            .options([("statement_timeout", "0"), ("synchronous_commit", "off"), ("backend_flush_after", "1MB")]))
     }
 }
 

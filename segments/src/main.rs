@@ -39,9 +39,22 @@ enum Command {
     Views(views::ViewsArgs),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    if matches!(command, Command::Views(_)) {
+        views::give_way();
+    }
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(command)),
+        Err(error) => {
+            eprintln!("segments: no runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> ExitCode {
+    let done = match command {
         Command::Up(args) => up::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::Log(args) => return log::run(args).await,

@@ -71,7 +71,8 @@ pub async fn make(database: &PgConnectOptions) -> Result<(), sqlx::Error> {
 /// Those that take longest first.
 async fn make_some(database: &PgConnectOptions, step: i16) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(database).await?;
-    connection.execute("set maintenance_work_mem = '256MB'").await?;
+    // Each is made by one process: as many as are made at once are at work.
+    connection.execute("set maintenance_work_mem = '256MB'; set max_parallel_maintenance_workers = 0").await?;
     loop {
         let mut transaction = connection.begin().await?;
         let next = "delete from index_to_make where step = $1 and name = (
