@@ -4,12 +4,17 @@
 use std::{
     path::Path,
     process::Stdio,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use tokio::{fs::File, io::AsyncWriteExt as _, process::Command};
+use tokio::{
+    fs::File,
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    process::Command,
+};
 
 use crate::{
     Plan, history,
@@ -39,13 +44,18 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let stack = Stack::start(plan, folder.path(), &["--match-index", "off"]).await?;
     let url = stack.database_url()?;
 
-    let alone = rebuild(plan, folder.path(), &url).await?;
-    let copied = copy(folder.path(), &url).await?;
+    let steps = rebuild(plan, folder.path(), &url).await?;
+    let alone = steps.iter().map(|(_, took)| *took).sum();
+    let (copied, indexed) = copy(folder.path(), &url).await?;
     let what = |what: &str| format!("{} events, {} products a segment: {what}", plan.events, plan.products);
     let rate = |took: Duration| plan.events as f64 / took.as_secs_f64();
     report.aimed(SECTION, what("rebuilt"), rate(alone), "/s", Aim::AtLeast(60_000.0));
+    for (step, took) in &steps {
+        report.add(SECTION, format!("of which {step}"), took.as_secs_f64(), "s");
+    }
     report.add(SECTION, what("their rows by a bare COPY"), rate(copied), "/s");
-    report.aimed(SECTION, what("of that"), copied.as_secs_f64() / alone.as_secs_f64(), "", Aim::AtLeast(0.5));
+    report.add(SECTION, what("and their indexes, two at once"), indexed.as_secs_f64(), "s");
+    report.aimed(SECTION, what("of the bare COPY"), copied.as_secs_f64() / alone.as_secs_f64(), "", Aim::AtLeast(0.5));
 
     stack.number_from(plan.events);
     // Beside a client that writes one segment after the other.
@@ -68,14 +78,25 @@ fn command(plan: &Plan, folder: &Path, url: &str) -> Command {
     command
 }
 
-async fn rebuild(plan: &Plan, folder: &Path, url: &str) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    ensure!(command(plan, folder, url).status().await?.success(), "the rebuild failed");
-    Ok(start.elapsed())
+/// How long each of its steps took, from the first to the last.
+async fn rebuild(plan: &Plan, folder: &Path, url: &str) -> anyhow::Result<Vec<(String, Duration)>> {
+    let mut began = Instant::now();
+    let mut rebuilding = command(plan, folder, url).stdout(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(rebuilding.stdout.take().context("its output is ours")?).lines();
+    let (mut step, mut steps) = ("starting".to_owned(), Vec::new());
+    while let Some(line) = lines.next_line().await? {
+        let next = line.split(' ').next().unwrap_or_default().to_owned();
+        let now = Instant::now();
+        steps.push((std::mem::replace(&mut step, next), now - began));
+        began = now;
+    }
+    ensure!(rebuilding.wait().await?.success(), "the rebuild failed");
+    steps.push((step, began.elapsed()));
+    Ok(steps)
 }
 
-/// The rows of the version that is read, into tables without any index.
-async fn copy(folder: &Path, url: &str) -> anyhow::Result<Duration> {
+/// The rows of the version that is read, into tables without any index; and then the indexes. How long either took.
+async fn copy(folder: &Path, url: &str) -> anyhow::Result<(Duration, Duration)> {
     let mut connection = PgConnection::connect(url).await?;
     let version: i16 = sqlx::query_scalar("select version from segments_registry.view where state = 'active'")
         .fetch_one(&mut connection)
@@ -99,9 +120,32 @@ async fn copy(folder: &Path, url: &str) -> anyhow::Result<Duration> {
         copying.finish().await?;
         took += start.elapsed();
     }
+    let start = Instant::now();
+    index(&mut connection, url, version).await?;
+    let indexed = start.elapsed();
     connection.execute("drop schema bare cascade").await?;
     connection.close().await?;
-    Ok(took)
+    Ok((took, indexed))
+}
+
+/// Makes the indexes of these tables as the version has them, as a rebuild does.
+async fn index(connection: &mut PgConnection, url: &str, version: i16) -> anyhow::Result<()> {
+    let definitions = "select replace(indexdef, format(' ON v%s.', $1), ' ON bare.') from pg_indexes
+                       where schemaname = 'v' || $1 and tablename = any ($2) order by indexdef like '% USING gin %', tablename";
+    let definitions: Vec<String> =
+        sqlx::query_scalar(definitions).bind(version).bind(TABLES).fetch_all(connection).await?;
+    let waiting = Mutex::new(definitions);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let make_some = async || {
+        let mut connection = PgConnection::connect(url).await?;
+        connection.execute("set maintenance_work_mem = '256MB'; set max_parallel_maintenance_workers = 0").await?;
+        while let Some(definition) = next() {
+            connection.execute(AssertSqlSafe(definition)).await?;
+        }
+        connection.close().await
+    };
+    futures::future::try_join(make_some(), make_some()).await?;
+    Ok(())
 }
 
 /// Of writes, one after the other, for as long as it goes on.

@@ -44,7 +44,7 @@ enum Way {
     /// By statements.
     Write(PgConnection, Batch),
     /// By copying.
-    Copy(Copier, Batch),
+    Copy(Box<Copier>, Batch),
 }
 
 impl Lane {
@@ -56,7 +56,7 @@ impl Lane {
     /// Copies and folds, from the beginning.
     fn copy(fold: Fold, batch_records: usize, to: mpsc::Sender<Chunk>) -> Self {
         let acceptance = fold.acceptance().clone();
-        let copier = Copier::new(position::column(acceptance.partition), to);
+        let copier = Box::new(Copier::new(position::column(acceptance.partition), to));
         Self { fold, way: Way::Copy(copier, Batch::after(acceptance, batch_records)) }
     }
 
@@ -85,7 +85,7 @@ impl Lane {
                 }
             }
             Way::Write(connection, batch) => write_all(&mut fold, connection, batch, records, &writers).await?,
-            Way::Copy(copier, batch) => copy_all(&mut fold, copier, batch, records).await?,
+            Way::Copy(copier, batch) => copy_all(&mut fold, *copier, batch, records).await?,
         }
         Ok(fold)
     }
@@ -176,11 +176,15 @@ async fn collect(
     waiting: &mut std::vec::IntoIter<Record>,
     records: &mut mpsc::Receiver<Vec<Record>>,
 ) -> Result<bool, Failure> {
-    while !batch.is_full() {
+    let mut is_level = false;
+    let is_over = loop {
+        if batch.is_full() {
+            break false;
+        }
         let Some(record) = waiting.next() else {
             match records.recv().await {
                 Some(heap) => *waiting = heap.into_iter(),
-                None => return Ok(true),
+                None => break true,
             }
             continue;
         };
@@ -188,17 +192,21 @@ async fn collect(
             fold.add(&record)?;
             continue;
         }
-        if *fold.acceptance() != batch.acceptance {
+        if !is_level && *fold.acceptance() != batch.acceptance {
             let (projected, end) = (batch.acceptance.next_offset(), fold.acceptance().next_offset());
             return Err(Failure::ForeignLog { projected, end });
         }
+        // From here on both see the same records, and one of them judges.
+        is_level = true;
         if let Some(envelope) = batch.judge(&record)? {
             fold.fold(&envelope, record.offset)?;
             batch.fold(envelope, record.offset);
         }
+    };
+    if is_level {
         fold.advance(batch.acceptance.clone());
     }
-    Ok(false)
+    Ok(is_over)
 }
 
 /// Deals the records of a log out to the lanes of their partitions, until there are no more; what they were folded to.

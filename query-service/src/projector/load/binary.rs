@@ -49,9 +49,11 @@ impl Tuples {
         self.len() == HEADER.len()
     }
 
-    /// All that is there, complete; then there is nothing.
+    /// All that is there, complete; then there is nothing, and room for as much.
     pub fn take(&mut self) -> Vec<u8> {
-        let mut rows = std::mem::take(self).0;
+        let mut next = Vec::with_capacity(self.0.capacity());
+        next.extend_from_slice(HEADER);
+        let mut rows = std::mem::replace(&mut self.0, next);
         rows.extend(TRAILER);
         rows
     }
