@@ -42,7 +42,7 @@ pub async fn serve(folder: &Path, database_url: &str) -> anyhow::Result<()> {
     };
     let service = service::open(log, reference, &settings, None, clock).await?;
     let views = service.health.clone();
-    let readiness: health::Readiness = Arc::new(move || vec![views.check()]);
+    let readiness: health::Readiness = Arc::new(move || vec![views.now().check()]);
     let router = http::routes(Router::new(auth), &service.app, &service.feed)
         .plain(health::routes(readiness, metrics))
         .plain(dev_issuer.iter().flat_map(|issuer| issuer.routes()));

@@ -41,6 +41,8 @@ enum Section {
     Startup,
     /// Looking a long log through for damage.
     Log,
+    /// Building the views anew beside those that are read.
+    Rebuild,
     /// Matching products with segments, from memory and from the database.
     Match,
     /// Creating segments on Apache Kafka (needs Java 17 and Maven).
@@ -162,6 +164,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             Section::Assigning => sections::assigning::measure(&plan, &mut report).await?,
             Section::Startup => sections::startup::measure(&plan, &mut report).await?,
             Section::Log => sections::log::measure(&plan, &mut report).await?,
+            Section::Rebuild => sections::rebuild::measure(&plan, &mut report).await?,
             Section::Match => sections::matching::measure(&plan, &mut report).await?,
             Section::Kafka => sections::kafka::measure(&plan, &mut report).await?,
         }

@@ -6,6 +6,7 @@ pub mod kafka;
 pub mod log;
 pub mod matching;
 pub mod reads;
+pub mod rebuild;
 pub mod startup;
 
 mod creating;

@@ -222,6 +222,11 @@ impl Stack {
         authorization(self.address(), Some(customer)).await
     }
 
+    /// Segments are numbered from `first` on.
+    pub fn number_from(&self, first: u64) {
+        self.numbers.set(first);
+    }
+
     /// The number of a segment that was not there before.
     pub fn next_number(&self) -> u64 {
         self.numbers.replace(self.numbers.get() + 1)

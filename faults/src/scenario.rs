@@ -4,6 +4,7 @@ mod disk_full;
 mod embedded;
 mod kafka;
 mod kill_embedded;
+mod rebuild_views;
 mod rotate_keys;
 mod stop_postgres;
 
@@ -28,6 +29,8 @@ pub enum Scenario {
     DiskFull,
     /// The keys of the issuer are rotated.
     RotateKeys,
+    /// SIGKILL of `segments views rebuild`, and then it is let be; nobody notices.
+    RebuildViews,
 }
 
 impl Scenario {
@@ -41,6 +44,7 @@ impl Scenario {
             Self::StopPostgres => "stop-postgres",
             Self::DiskFull => "disk-full",
             Self::RotateKeys => "rotate-keys",
+            Self::RebuildViews => "rebuild-views",
         }
     }
 
@@ -54,6 +58,7 @@ impl Scenario {
             Self::StopPostgres => 1,
             Self::DiskFull => 3,
             Self::RotateKeys => 5,
+            Self::RebuildViews => 10,
         }
     }
 
@@ -70,6 +75,7 @@ impl Scenario {
             Self::StopPostgres => stop_postgres::run(stage).await,
             Self::DiskFull => disk_full::run(stage).await,
             Self::RotateKeys => rotate_keys::run(stage).await,
+            Self::RebuildViews => rebuild_views::run(stage).await,
         }
     }
 }

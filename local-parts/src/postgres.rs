@@ -5,7 +5,7 @@
 //! To change a setting of the server: `postgres/settings.rs`.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -154,6 +154,13 @@ impl Postgres {
         let postgres = Self { cluster, options, claim, port, running };
         info!(port, pid = postgres.pid(), version = postgres.version(), "postgres is ready");
         Ok(postgres)
+    }
+
+    /// The [`url`](Self::url) of the server that another process runs on this data folder; none when none is ready.
+    pub fn url_of_running(data_dir: &Path) -> Option<String> {
+        let data_dir = data_dir.canonicalize().ok()?;
+        let port = place::known(&data_dir).find_map(|place| adopt::ready_port(&place))?;
+        cluster::url_of(&data_dir, port)
     }
 
     /// `postgres://…`: user, password, address and database (`segments`, empty at first).

@@ -21,7 +21,7 @@ use shared::{
     Timestamp,
     clock::SharedClock,
     consistency::Acknowledged,
-    http::{ApiError, Details, Operation, Router},
+    http::{ApiError, Call, Details, Operation, Router},
     log::EventLog,
 };
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
@@ -29,6 +29,7 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use crate::{
     feed::Feed,
     index::{Index, Shadow},
+    present::Present,
     progress::Progress,
     views::Reader,
 };
@@ -65,26 +66,31 @@ impl App {
 
 /// Adds the read side to a router, and the documents that describe both sides.
 #[must_use]
-pub fn routes<L: EventLog>(router: Router, app: &App, feed: &Feed<L>) -> Router {
+pub fn routes<L: EventLog>(router: Router, app: &Present<App>, feed: &Feed<L>) -> Router {
     router
-        .on(Operation::ListSegments, app, segments::list)
-        .on(Operation::ListMySegments, app, segments::list_own)
-        .on(Operation::SearchSegments, app, segments::search)
-        .on(Operation::GetSegment, app, segments::get)
-        .on(Operation::ListSegmentHistory, app, history::list)
-        .on(Operation::DiffSegment, app, history::diff)
-        .on(Operation::MatchItems, app, matching::products)
-        .on(Operation::ListItems, app, items::list)
-        .on(Operation::ListCategoryTrees, app, trees::list)
-        .on(Operation::ListSegmentItems, app, items::list_of_segment)
-        .on(Operation::SearchSegmentItems, app, items::search_of_segment)
-        .on(Operation::GetItem, app, items::get)
-        .on(Operation::ListSegmentCustomers, app, customers::list)
-        .on(Operation::SearchSegmentCustomers, app, customers::search)
-        .on(Operation::GetCustomer, app, customers::get)
-        .on(Operation::GetCustomerOfLegalEntity, app, customers::get)
+        .on(Operation::ListSegments, app, now(segments::list))
+        .on(Operation::ListMySegments, app, now(segments::list_own))
+        .on(Operation::SearchSegments, app, now(segments::search))
+        .on(Operation::GetSegment, app, now(segments::get))
+        .on(Operation::ListSegmentHistory, app, now(history::list))
+        .on(Operation::DiffSegment, app, now(history::diff))
+        .on(Operation::MatchItems, app, now(matching::products))
+        .on(Operation::ListItems, app, now(items::list))
+        .on(Operation::ListCategoryTrees, app, now(trees::list))
+        .on(Operation::ListSegmentItems, app, now(items::list_of_segment))
+        .on(Operation::SearchSegmentItems, app, now(items::search_of_segment))
+        .on(Operation::GetItem, app, now(items::get))
+        .on(Operation::ListSegmentCustomers, app, now(customers::list))
+        .on(Operation::SearchSegmentCustomers, app, now(customers::search))
+        .on(Operation::GetCustomer, app, now(customers::get))
+        .on(Operation::GetCustomerOfLegalEntity, app, now(customers::get))
         .on(Operation::WatchEvents, &(app.clone(), feed.clone()), events::watch)
         .plain(docs::routes())
+}
+
+/// A request goes on with the views that it began with.
+fn now<A>(handler: impl Fn(App, Call) -> A) -> impl Fn(Present<App>, Call) -> A {
+    move |app, call| handler(app.now(), call)
 }
 
 /// The one place where the database's errors become answers. Every value is bound and every statement is ours, so what the

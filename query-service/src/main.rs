@@ -26,6 +26,7 @@ async fn main() -> anyhow::Result<()> {
     projector::describe();
     index::describe();
     views::describe();
+    service::describe();
     feed::describe();
     state::describe();
     let clock: SharedClock = Arc::new(SystemClock);
@@ -44,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
 
     let (health, keys) = (query.health.clone(), auth.clone());
     let readiness: health::Readiness =
-        Arc::new(move || vec![health.check(), health::Check::new("keys", keys.is_ready())]);
+        Arc::new(move || vec![health.now().check(), health::Check::new("keys", keys.is_ready())]);
     let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());
     let router = http::routes(Router::new(auth), &query.app, &query.feed)
         .plain(health::routes(readiness, metrics))

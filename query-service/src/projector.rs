@@ -13,6 +13,7 @@
 //! so a crash of Postgres takes back both or neither, and the log fills the gap. [`crate::progress`] keeps readers from
 //! trusting positions of before such a crash.
 
+mod apply;
 mod batch;
 mod bulk;
 mod change;
@@ -21,6 +22,7 @@ mod feed;
 mod health;
 mod hub;
 mod indexes;
+mod load;
 mod merging;
 mod position;
 mod reaper;
@@ -38,10 +40,14 @@ use shared::{
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 
-pub(crate) use batch::{Reason, Unusable};
+pub use batch::{Reason, Unusable};
+pub use failure::Failure;
 pub(crate) use failure::Pause;
 pub use health::{Health, State};
-pub use reference::Reference;
+pub(crate) use load::{Filling, fill};
+pub use load::{Lane, deal};
+pub(crate) use reference::category_doc;
+pub use reference::{CatalogueLane, Reference};
 pub use stats::describe;
 pub(crate) use watch::is_all;
 
@@ -80,7 +86,7 @@ pub struct Projector<L> {
 impl<L: EventLog> Projector<L> {
     /// Between a log and the views.
     pub fn new(log: L, access: Access, progress: Progress, clock: SharedClock, options: Options) -> Self {
-        let health = Health::new(log.partitions());
+        let health = Health::new(access.version, log.partitions());
         Self { log, access, progress, health, clock, options }
     }
 
@@ -97,7 +103,7 @@ impl<L: EventLog> Projector<L> {
     /// Projects until dropped, or until a fault in a task. It can be dropped at any time: what is not committed will be read
     /// again.
     pub async fn run(self) {
-        let Access { owner, reader: views } = self.access;
+        let Access { owner, reader: views, .. } = self.access;
         let database = (*owner.connect_options()).clone();
         // Not ready before somebody has looked: `finish` does.
         self.health.set_bulk(true);
@@ -133,10 +139,15 @@ impl<L: EventLog> Projector<L> {
     }
 }
 
+/// As the projector of something.
+fn for_projection(database: PgConnectOptions, what: &str) -> PgConnectOptions {
+    with_plans(database.application_name(&format!("projector {what}")))
+}
+
 /// Its statements join a batch with the keys of a table, so plans that read a table whole are wrong however small the table
 /// seemed when the plan was made.
-fn for_projection(database: PgConnectOptions, what: &str) -> PgConnectOptions {
-    database.application_name(&format!("projector {what}")).options([
+fn with_plans(database: PgConnectOptions) -> PgConnectOptions {
+    database.options([
         ("statement_timeout", "0"),
         ("synchronous_commit", "off"),
         ("enable_seqscan", "off"),

@@ -1,17 +1,21 @@
 //! The query side put together: views, projector, and what the handlers need. Its own program and the all-in-one both begin
-//! here.
+//! here. [`keeper`] goes on with it as versions of the views come and go.
+
+mod keeper;
 
 use std::{future::Future, sync::Arc};
 
 use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog, reference::ReferenceLog};
 use tokio::task::JoinSet;
 
+pub use self::keeper::describe;
+use self::keeper::{Followed, Keeper, Read};
 use crate::{
     feed::Feed,
     http::App,
     index::{Follower, Index, Shadow, Share},
-    progress::Progress,
-    projector::{Health, Options, Projector, Reference},
+    present::Present,
+    projector::{Health, Options},
     views::{self, Database, OpenError},
 };
 
@@ -40,11 +44,11 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Service<L, W> {
     /// For [`crate::http::routes`].
-    pub app: App,
-    /// The same.
+    pub app: Present<App>,
+    /// For [`crate::http::routes`] too.
     pub feed: Feed<L>,
-    /// For readiness.
-    pub health: Health,
+    /// For readiness: how the views are that requests are answered from.
+    pub health: Present<Health>,
     /// To be polled as long as the service runs; it never ends by itself and can be dropped at any time.
     pub work: W,
 }
@@ -61,49 +65,33 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     acknowledged: Option<Acknowledged>,
     clock: SharedClock,
 ) -> Result<Service<L, impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
-    let progress = Progress::new(log.partitions(), reference.partitions());
-    let access = views::open(&settings.database, progress.clone()).await?;
-    let options = settings.projector.unwrap_or_default();
-    let projector = Projector::new(log.clone(), access.clone(), progress.clone(), Arc::clone(&clock), options);
-    let health = projector.health();
+    let (keeper, version, Followed { progress, health, .. }) =
+        Keeper::begin(log.clone(), reference.clone(), settings, Arc::clone(&clock)).await?;
+    let reader = views::reader(&settings.database, version, progress.clone()).await?;
     let feed = Feed::new(log.clone(), settings.event_streams);
     let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
-    let follower = index.clone().map(|index| Follower::new(index, log, reference.clone(), health.clone()).run());
-    let reference = settings
-        .projector
-        .is_some()
-        .then(|| Reference::new(reference, &access.owner, progress.clone(), health.clone()));
+    let follower = index.clone().map(|index| Follower::new(index, log, reference, health.clone()).run());
+    let app = App {
+        reader,
+        progress,
+        acknowledged,
+        clock,
+        default_language: settings.default_language.clone(),
+        enforce_validity: settings.enforce_validity,
+        match_descendants: settings.match_descendants,
+        index,
+        shadow: Shadow::of(settings.match_shadow),
+    };
+    let (app, health) = (Present::new(app), Present::new(health));
+    let read = Read { version, app: app.clone(), health: health.clone() };
     let work = async move {
         // A task of its own, since it has much to do for a while. It ends with this, and by itself only by a fault.
         let mut following = JoinSet::new();
         follower.map(|follower| following.spawn(follower));
-        let projecting = async {
-            match reference {
-                // Neither ends by itself, but for a fault.
-                Some(reference) => tokio::select! {
-                    () = projector.run() => {}
-                    () = reference.run() => {}
-                },
-                None => projector.watch().await,
-            }
-        };
         tokio::select! {
-            () = projecting => {}
+            () = keeper.run(read) => {}
             Some(ended) = following.join_next() => tracing::error!(?ended, "the task of the match index died"),
         }
-    };
-    let Settings { default_language, enforce_validity, match_descendants, .. } = settings.clone();
-    let shadow = Shadow::of(settings.match_shadow);
-    let app = App {
-        reader: access.reader,
-        progress,
-        acknowledged,
-        clock,
-        default_language,
-        enforce_validity,
-        match_descendants,
-        index,
-        shadow,
     };
     Ok(Service { app, feed, health, work })
 }

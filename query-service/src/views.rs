@@ -1,7 +1,8 @@
 //! The views: where they are, how they are made, and one module for each question that is asked of them.
 //!
-//! Tables lie in the schema `v1`, reached by `search_path`; another version of the views would be another schema beside it.
-//! Whoever asks goes through a [`Reader`], which reads for one tenant. The projector is the owner ([`Access`]).
+//! Tables lie in the schema of their [`Version`], reached by `search_path`; another version is another schema beside it, and the
+//! [`registry`] says which is read. Whoever asks goes through a [`Reader`], which reads for one tenant. The projector is the
+//! owner ([`Access`]).
 //!
 //! A new question: a function in the module of its table, SQL in, structs out. A new table: a migration, with a policy and a
 //! grant as in `0004_wall.sql` if it has a tenant.
@@ -16,18 +17,21 @@ pub mod matching;
 mod migrations;
 mod opening;
 mod reader;
+pub mod registry;
 pub mod segments;
+mod version;
 mod visible;
 mod wall;
 
 use shared::ids::Tenant;
 use sqlx::{FromRow, Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
-#[cfg(test)]
 pub(crate) use self::opening::{make, options};
 pub use self::{
-    opening::{Access, Database, OpenError, SCHEMA, open, owner},
+    opening::{Access, Database, OpenError, open, owner, reader},
     reader::{Reader, describe},
+    registry::{Registered, Registry},
+    version::{InvalidVersion, LAYOUT, Version},
     visible::{Customer, Visible, Which},
 };
 

@@ -1,14 +1,15 @@
-//! The whole service in one process: `segments up`. What is done to a service that runs: `segments import`. And what is done to
-//! a log, whoever writes it: `segments log`.
+//! The whole service in one process: `segments up`. What is done to a service that runs: `segments import`. What is done to
+//! a log, whoever writes it: `segments log`. And what is done to the views: `segments views`.
 //!
 //! [`up`] puts log, PostgreSQL, command side and query side together; [`sample`] fills a tenant through the HTTP API, [`import`]
-//! brings reference data into one, and [`log`] looks at the events.
+//! brings reference data into one, [`log`] looks at the events, and [`views`] looks after the tables that are made from them.
 
 mod import;
 mod log;
 mod sample;
 mod token;
 mod up;
+mod views;
 
 use std::process::ExitCode;
 
@@ -34,14 +35,30 @@ enum Command {
     /// Look at an event log: verify, tail, export, copy it; see how things stood and who wrote. Exits with 1 if the log is
     /// damaged, with 2 if it cannot be read.
     Log(log::LogArgs),
+    /// Look after the views of a running service: rebuild them without downtime, compare them with the log, go back.
+    Views(views::ViewsArgs),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    if matches!(command, Command::Views(_)) {
+        views::give_way();
+    }
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(command)),
+        Err(error) => {
+            eprintln!("segments: no runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> ExitCode {
+    let done = match command {
         Command::Up(args) => up::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::Log(args) => return log::run(args).await,
+        Command::Views(args) => return views::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -58,6 +58,7 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     projector::describe();
     index::describe();
     views::describe();
+    query::describe();
     feed::describe();
     state::describe();
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -104,7 +105,7 @@ async fn on_local_log(args: UpArgs, front: Front) -> anyhow::Result<()> {
 }
 
 async fn on_kafka(args: UpArgs, choice: KafkaChoice, front: Front) -> anyhow::Result<()> {
-    let folder = args.data_dir.join("kafka");
+    let folder = local::kafka_folder(&args.data_dir);
     std::fs::create_dir_all(&folder)?;
     let mut parts = Parts::default();
     let starting = async {
@@ -218,7 +219,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
     let (writer, views, keys) = (command.writer.clone(), query.health.clone(), auth.clone());
     let readiness: health::Readiness = Arc::new(move || {
         let mut checks = command_http::checks(&writer, &keys);
-        checks.push(views.check());
+        checks.push(views.now().check());
         checks
     });
     let dev_routes = dev_issuer.iter().flat_map(|issuer| issuer.routes());

@@ -34,6 +34,13 @@ pub fn running(place: &Path) -> Option<(Server, u16)> {
     Some((Server::adopt(file.pid, &data)?, file.port))
 }
 
+/// The port of the server that runs in a place and is ready.
+pub fn ready_port(place: &Path) -> Option<u16> {
+    let data = cluster::data(place);
+    let file = read(&data).filter(|file| file.is_ready)?;
+    Server::adopt(file.pid, &data).map(|_| file.port)
+}
+
 /// The server that still runs on a cluster, if it is as we would start it; one that is not is stopped.
 pub async fn left_running(
     cluster: &Cluster,

@@ -66,7 +66,7 @@ impl Cluster {
     }
 
     pub fn url(&self, port: u16) -> String {
-        format!("postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}", self.password)
+        url(&self.password, port)
     }
 
     /// A command that runs one of the server's programs under the server's account.
@@ -122,6 +122,15 @@ impl Cluster {
     }
 }
 
+/// As [`Cluster::url`], of a cluster that another process has opened.
+pub fn url_of(data_dir: &Path, port: u16) -> Option<String> {
+    Some(url(&fs::read_to_string(password_file(data_dir)).ok()?, port))
+}
+
+fn url(password: &str, port: u16) -> String {
+    format!("postgres://{NAME}:{password}@127.0.0.1:{port}/{NAME}")
+}
+
 /// The cluster's folder in a place.
 pub fn data(place: &Path) -> PathBuf {
     place.join("postgres")
@@ -141,9 +150,13 @@ fn locale(version: u32) -> &'static [&'static str] {
     }
 }
 
+fn password_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("password")
+}
+
 /// The password of a data folder, chosen at its first use.
 fn password(data_dir: &Path) -> io::Result<String> {
-    let path = data_dir.join("password");
+    let path = password_file(data_dir);
     match fs::read_to_string(&path) {
         Ok(password) if !password.is_empty() => Ok(password),
         Ok(_) => new_password(&path),

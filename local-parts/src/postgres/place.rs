@@ -18,6 +18,11 @@ const LINK: &str = "elsewhere";
 /// In a place elsewhere: a link back to the data folder's link, to tell orphans.
 const ORIGIN: &str = "origin";
 
+/// The folders in which the cluster of a data folder may lie.
+pub fn known(data_dir: &Path) -> impl Iterator<Item = PathBuf> {
+    [data_dir.to_owned()].into_iter().chain(fs::read_link(data_dir.join(LINK)))
+}
+
 /// The folder that holds the cluster's folder, such that the server's account can enter it.
 pub fn find(data_dir: &Path, account: Option<Account>) -> io::Result<PathBuf> {
     let Some(account) = account else { return Ok(data_dir.to_owned()) };

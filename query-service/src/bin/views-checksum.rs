@@ -3,7 +3,7 @@
 use clap::Parser;
 use query_service::{
     config::DatabaseArgs,
-    views::{self, checksum},
+    views::{self, Registry, Version, checksum},
 };
 
 /// Prints name, number of rows and checksum of every table of the views.
@@ -12,11 +12,20 @@ use query_service::{
 struct Config {
     #[command(flatten)]
     database: DatabaseArgs,
+    /// Which version of the views, such as `v2`; otherwise the one that is read.
+    #[arg(long)]
+    version_of_views: Option<Version>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let owner = views::owner(&Config::parse().database.database())?;
+    let config = Config::parse();
+    let database = config.database.database();
+    let version = match config.version_of_views {
+        Some(version) => version,
+        None => Registry::open(&database).await?.active().await?,
+    };
+    let owner = views::owner(&database, version)?;
     for checksum in checksum::of(&owner).await? {
         println!("{checksum}");
     }

@@ -15,7 +15,10 @@ use shared::{
 use tokio::time;
 
 use super::{App, fresh::Awaited};
-use crate::feed::{Body, Cursor, Ends, Feed, Filter, OpenError, Start};
+use crate::{
+    feed::{Body, Cursor, Ends, Feed, Filter, OpenError, Start},
+    present::Present,
+};
 
 /// What a browser sends of the last event it got, when it comes again.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
@@ -23,7 +26,8 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 const FROM: &str = "from";
 
 /// `GET /customer-segment/{tenant}/events`: the tenant's events as they come, as Server-Sent Events.
-pub async fn watch<L: EventLog>((app, feed): (App, Feed<L>), call: Call) -> ApiResult {
+pub async fn watch<L: EventLog>((app, feed): (Present<App>, Feed<L>), call: Call) -> ApiResult {
+    let app = app.now();
     let (start, named) = start(&call)?;
     let filter = filter(&call)?;
     let awaited = Awaited::of(&app, &call)?;

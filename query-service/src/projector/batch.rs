@@ -85,13 +85,28 @@ impl Batch {
     /// # Errors
     /// When the record stops the partition; the batch is as it was before.
     pub fn add(&mut self, record: &Record) -> Result<(), Unusable> {
+        if let Some(envelope) = self.judge(record)? {
+            self.fold(envelope, record.offset);
+        }
+        Ok(())
+    }
+
+    /// Adds the effect of an event that [`judge`](Self::judge) gave.
+    pub fn fold(&mut self, envelope: Envelope, offset: Offset) {
+        self.changes.entry(envelope.key()).or_default().fold(envelope, offset);
+    }
+
+    /// Judges the next record; the event, if it is one that counts.
+    ///
+    /// # Errors
+    /// When the record stops the partition; the batch is as it was before.
+    pub fn judge(&mut self, record: &Record) -> Result<Option<Envelope>, Unusable> {
+        let mut event = None;
         let unusable = |reason| Unusable { offset: record.offset, reason };
         let Acceptance { pseq, offset, clock, chain, .. } = self.acceptance;
         match self.acceptance.step(record) {
             Verdict::Accepted => match Envelope::open(record) {
-                Ok(envelope) => {
-                    self.changes.entry(envelope.key()).or_default().fold(envelope, record.offset);
-                }
+                Ok(envelope) => event = Some(envelope),
                 Err(error) => {
                     // All that acceptance changes; the batch before this record is still good.
                     self.acceptance = Acceptance { pseq, offset, clock, chain, ..self.acceptance.clone() };
@@ -106,6 +121,6 @@ impl Batch {
         self.oldest.get_or_insert(record.appended_at);
         self.records += 1;
         self.bytes += record.value.len();
-        Ok(())
+        Ok(event)
     }
 }

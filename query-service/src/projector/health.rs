@@ -10,6 +10,8 @@ use std::{
 
 use shared::{http::health::Check, log::Partition};
 
+use crate::views::Version;
+
 /// What the projection of one partition is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
@@ -46,6 +48,7 @@ pub struct Health(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    version: Version,
     states: Mutex<Vec<State>>,
     /// Of the reference log.
     reference: Mutex<State>,
@@ -54,10 +57,16 @@ struct Inner {
 }
 
 impl Health {
-    /// All partitions starting; the reference log is nobody's yet.
-    pub fn new(partitions: u16) -> Self {
+    /// Of these views, all partitions starting; the reference log is nobody's yet.
+    pub fn new(version: Version, partitions: u16) -> Self {
         let states = Mutex::new(vec![State::Starting; usize::from(partitions)]);
-        Self(Arc::new(Inner { states, reference: Mutex::new(State::Standby), is_bulk: AtomicBool::new(false) }))
+        let (reference, is_bulk) = (Mutex::new(State::Standby), AtomicBool::new(false));
+        Self(Arc::new(Inner { version, states, reference, is_bulk }))
+    }
+
+    /// Which views are projected.
+    pub fn version(&self) -> Version {
+        self.0.version
     }
 
     /// Each partition with what its projection is doing.
@@ -108,7 +117,7 @@ impl Health {
     }
 
     pub(super) fn set(&self, partition: Partition, state: State) {
-        super::stats::state(partition, &state);
+        super::stats::state(self.0.version, partition, &state);
         self.0.states.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()] = state;
     }
 }

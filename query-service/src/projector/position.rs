@@ -1,12 +1,11 @@
 //! The table `projection`: how far a partition is applied, with what the acceptance rule needs to go on from there. The
-//! compare-and-set on its offset is what makes every record count exactly once; the lock only saves idle work.
+//! compare-and-set on its offset is what makes every record count exactly once; the lock only saves idle work. The table refuses
+//! a layout older than its own, so that no program leaves out what it does not know.
 
 use shared::log::{Acceptance, Offset, Partition};
 use sqlx::{PgConnection, types::Json};
 
-/// The layout of the views that this program writes: the last migration after which everything is projected anew. The table
-/// refuses an older one, so that no program leaves out what it does not know.
-const LAYOUT: i16 = 5;
+use crate::views::LAYOUT;
 
 /// Another projector has applied the same records: what this one prepared must not be written.
 #[derive(Debug, thiserror::Error)]

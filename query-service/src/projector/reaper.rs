@@ -63,7 +63,7 @@ mod tests {
     use crate::{
         progress::Progress,
         projector::rows::{AssignmentKeys, Assignments, Keys},
-        views::{self, Access, Database},
+        views::{self, Access, Database, Version},
     };
 
     use super::*;
@@ -71,7 +71,8 @@ mod tests {
     /// Views with one row that waits to be removed.
     async fn one_waits() -> (TestDatabase, Access) {
         let database = database().await;
-        let access = views::open(&Database::at(database.url()), Progress::new(1, 0)).await.expect("the views open");
+        let access = views::open(&Database::at(database.url()), Version::FIRST, Progress::new(1, 0)).await;
+        let access = access.expect("the views open");
         let fill = "insert into item_assignment (tenant, segment_id, type, item_id, partition, log_offset, incarnation, version,
                         created_at, modified_at)
                     values ('acme', 's', 'PRODUCT', 'p', 0, 1, '00000000', 1, now(), now());

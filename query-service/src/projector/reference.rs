@@ -10,6 +10,7 @@
 
 mod batch;
 mod closure;
+mod load;
 mod rows;
 mod tables;
 
@@ -27,7 +28,12 @@ use shared::{
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::time::{self, Instant};
 
-use self::{batch::Batch, rows::Rows};
+pub use self::load::CatalogueLane;
+pub(crate) use self::rows::category_doc;
+use self::{
+    batch::{Batch, Refused},
+    rows::Rows,
+};
 use super::{
     failure::{Failure, Pause},
     for_projection,
@@ -166,30 +172,46 @@ impl<R: ReferenceLog> Reference<R> {
         broken.map_or(Ok(true), |error| Err(error.into()))
     }
 
-    /// One transaction: the rows, what was refused, and the positions.
     async fn apply(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Failure> {
-        let (records, moved, refused) = (batch.records(), batch.moved.clone(), batch.refused.clone());
-        let rows = Rows::of(batch)?;
-        let epoch = self.progress.epoch();
-        let mut transaction = connection.begin().await?;
-        let cut = tables::write(&mut transaction, &rows).await?;
-        let unreadable = tables::put_aside(&mut transaction, &refused).await?;
-        let cycles = tables::put_aside(&mut transaction, &cut).await?;
-        if !tables::advance(&mut transaction, &moved).await? {
-            transaction.rollback().await?;
-            return Err(Outrun.into());
-        }
-        transaction.commit().await?;
+        let (records, epoch) = (batch.records(), self.progress.epoch());
+        let Applied { moved, refused, unreadable, cycles } = apply(connection, batch).await?;
         for (partition, (_, to)) in moved {
             self.progress.publish(epoch, Place::Reference(partition), to);
         }
-        stats::reference_applied(records, unreadable, cycles);
-        for one in refused.iter().chain(&cut) {
+        stats::reference_applied(self.health.version(), records, unreadable, cycles);
+        for one in &refused {
             let (partition, offset) = (one.partition.number(), one.offset);
             tracing::warn!(partition, offset, reason = %one.reason, "a record of reference data is refused");
         }
         Ok(())
     }
+}
+
+/// What became of a batch.
+struct Applied {
+    /// As [`Batch::moved`].
+    moved: BTreeMap<Partition, (Offset, Offset)>,
+    refused: Vec<Refused>,
+    /// How many of these were unreadable, and how many made cycles, for the first time.
+    unreadable: u64,
+    cycles: u64,
+}
+
+/// One transaction: the rows, what was refused, and the positions.
+async fn apply(connection: &mut PgConnection, batch: Batch) -> Result<Applied, Failure> {
+    let (moved, mut refused) = (batch.moved.clone(), batch.refused.clone());
+    let rows = Rows::of(batch)?;
+    let mut transaction = connection.begin().await?;
+    let cut = tables::write(&mut transaction, &rows).await?;
+    let unreadable = tables::put_aside(&mut transaction, &refused).await?;
+    let cycles = tables::put_aside(&mut transaction, &cut).await?;
+    if !tables::advance(&mut transaction, &moved).await? {
+        transaction.rollback().await?;
+        return Err(Outrun.into());
+    }
+    transaction.commit().await?;
+    refused.extend(cut);
+    Ok(Applied { moved, refused, unreadable, cycles })
 }
 
 /// The beginning of a connection's life.

@@ -1,6 +1,7 @@
 //! From the net effect of a batch to columns of arrays, one element a row, as `unnest` takes them.
 //!
-//! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`].
+//! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`] and among the columns that
+//! [`super::load`] copies.
 
 mod assignments;
 mod history;

@@ -1,10 +1,11 @@
-//! The projector's metrics, each labelled with its partition.
+//! The projector's metrics, each labelled with the version of the views, and with its partition.
 
 use std::time::Duration;
 
 use shared::log::{Ignored, Partition};
 
 use super::health::State;
+use crate::views::Version;
 
 /// Names for the exporter; call once, after the recorder is installed.
 pub fn describe() {
@@ -20,37 +21,44 @@ pub fn describe() {
 }
 
 /// A batch is committed.
-pub fn applied(partition: Partition, records: usize, took: Duration) {
-    let partition = partition.to_string();
-    metrics::counter!("projection_records_total", "partition" => partition.clone()).increment(records as u64);
-    metrics::histogram!("projection_batch_size", "partition" => partition.clone()).record(records as f64);
-    metrics::histogram!("projection_apply_seconds", "partition" => partition).record(took.as_secs_f64());
+pub fn applied(views: Version, partition: Partition, records: usize, took: Duration) {
+    let labels = labels(views, partition);
+    metrics::counter!("projection_records_total", &labels).increment(records as u64);
+    metrics::histogram!("projection_batch_size", &labels).record(records as f64);
+    metrics::histogram!("projection_apply_seconds", &labels).record(took.as_secs_f64());
 }
 
 /// Records did not count. With a transactional log only announcements that were overtaken are to be expected.
-pub fn ignored(partition: Partition, reasons: &[Ignored]) {
+pub fn ignored(views: Version, partition: Partition, reasons: &[Ignored]) {
     for reason in reasons {
-        let labels = [("partition", partition.to_string()), ("reason", reason.as_str().to_owned())];
+        let [views, partition] = labels(views, partition);
+        let labels = [views, partition, ("reason", reason.as_str().to_owned())];
         metrics::counter!("projection_ignored_total", &labels).increment(1);
     }
 }
 
 /// A batch of reference data is committed, some of whose records were refused.
-pub fn reference_applied(records: usize, unreadable: u64, cycles: u64) {
-    metrics::counter!("reference_records_total").increment(records as u64);
+pub fn reference_applied(views: Version, records: usize, unreadable: u64, cycles: u64) {
+    let views = views.to_string();
+    metrics::counter!("reference_records_total", "views" => views.clone()).increment(records as u64);
     for (reason, count) in [("unreadable", unreadable), ("cycle", cycles)] {
-        metrics::counter!("reference_refused_total", "reason" => reason).increment(count);
+        metrics::counter!("reference_refused_total", "views" => views.clone(), "reason" => reason).increment(count);
     }
 }
 
 /// A partition does something else now.
-pub fn state(partition: Partition, state: &State) {
+pub fn state(views: Version, partition: Partition, state: &State) {
     let stopped = f64::from(u8::from(matches!(state, State::Stopped(_))));
-    metrics::gauge!("projection_stopped", "partition" => partition.to_string()).set(stopped);
+    metrics::gauge!("projection_stopped", &labels(views, partition)).set(stopped);
 }
 
 /// How far a partition is behind.
-pub fn lag(partition: Partition, records: i64, age: Duration) {
-    metrics::gauge!("projection_lag_records", "partition" => partition.to_string()).set(records as f64);
-    metrics::gauge!("projection_lag_seconds", "partition" => partition.to_string()).set(age.as_secs_f64());
+pub fn lag(views: Version, partition: Partition, records: i64, age: Duration) {
+    let labels = labels(views, partition);
+    metrics::gauge!("projection_lag_records", &labels).set(records as f64);
+    metrics::gauge!("projection_lag_seconds", &labels).set(age.as_secs_f64());
+}
+
+fn labels(views: Version, partition: Partition) -> [(&'static str, String); 2] {
+    [("views", views.to_string()), ("partition", partition.to_string())]
 }

@@ -48,7 +48,7 @@ pub async fn run<L: EventLog>(log: L, reader: Reader, progress: Progress, health
             if state != State::Following {
                 progress.set_pending(partition, pending);
             }
-            stats::lag(partition, missing, progress.lag_of(partition, clock.now()));
+            stats::lag(health.version(), partition, missing, progress.lag_of(partition, clock.now()));
         }
     }
 }

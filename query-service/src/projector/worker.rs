@@ -11,15 +11,13 @@ use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{self, Instant};
 
 use super::{
-    Options,
+    Options, apply,
     batch::Batch,
     failure::{Failure, Pause},
     feed::{Feed, Tail},
     health::{Health, State},
     hub::Hub,
-    position::{self, Outrun, column},
-    rows::Rows,
-    stats, tables,
+    position, stats,
     watch::is_all,
 };
 use crate::progress::Progress;
@@ -162,18 +160,11 @@ impl<L: EventLog> Worker<L> {
     async fn apply(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Failure> {
         let started = Instant::now();
         let epoch = self.progress.epoch();
-        stats::ignored(self.partition, &batch.ignored);
-        let (records, from, to) = (batch.records(), batch.from, batch.acceptance.clone());
-        let rows = Rows::of(batch, self.options.bury_from)?;
-        let mut transaction = connection.begin().await?;
-        tables::write(&mut transaction, column(self.partition), &rows).await?;
-        if !position::advance(&mut transaction, from, &to).await? {
-            transaction.rollback().await?;
-            return Err(Outrun.into());
-        }
-        transaction.commit().await?;
+        stats::ignored(self.health.version(), self.partition, &batch.ignored);
+        let records = batch.records();
+        let to = apply::apply(connection, batch, self.options.bury_from).await?;
         self.progress.publish(epoch, self.partition, to.next_offset());
-        stats::applied(self.partition, records, started.elapsed());
+        stats::applied(self.health.version(), self.partition, records, started.elapsed());
         Ok(())
     }
 }

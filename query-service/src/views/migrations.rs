@@ -21,7 +21,8 @@ const ALL: [(i64, &str, &str); 5] = [
 /// # Errors
 /// When the database refuses, or was migrated by statements that differ from these.
 pub async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    Migrator::new(First(ALL.len())).await?.run(connection).await
+    // As `run`, which would keep all futures around it from being sent to other threads.
+    Migrator::new(First(ALL.len())).await?.run_direct(None, connection, false).await
 }
 
 /// So many of them, from the first on.
@@ -42,7 +43,7 @@ mod tests {
     use sqlx::{Connection as _, Executor as _};
 
     use super::*;
-    use crate::views::{Database, options, wall};
+    use crate::views::{Database, Version, options, wall};
 
     /// What the program of migration 4 had projected, how it looks for rows to remove, and how it takes up a partition.
     const OLD: &str = "
@@ -61,7 +62,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_projected_before_there_was_a_past_is_projected_anew_and_not_by_an_old_program() {
         let database = local_parts::testing::database().await;
-        let options = options(&Database::at(database.url())).expect("a URL");
+        let options = options(&Database::at(database.url()), Version::FIRST).expect("a URL");
         let mut connection = PgConnection::connect_with(&options).await.expect("connected");
         wall::admit_reader(&mut connection).await.expect("a reader");
         connection.execute("create schema v1").await.expect("a schema");

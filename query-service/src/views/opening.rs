@@ -3,7 +3,7 @@
 use std::{str::FromStr as _, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -11,12 +11,11 @@ use sqlx::{
 use super::{
     migrations,
     reader::{self, Reader},
+    registry,
+    version::Version,
     wall,
 };
 use crate::progress::Progress;
-
-/// The version of the views, and the name of their schema.
-pub const SCHEMA: &str = "v1";
 
 /// The longest that a read may take; longer ones are refused, so that a costly filter cannot keep a connection for good.
 const STATEMENT_TIMEOUT: &str = "10s";
@@ -73,58 +72,69 @@ impl Database {
     }
 }
 
-/// Both ways in.
+/// Both ways in to a version.
 #[derive(Debug, Clone)]
 pub struct Access {
+    /// Which.
+    pub version: Version,
     /// For the projector: all rights, the rows of all tenants. A few connections.
     pub owner: PgPool,
     /// For everyone else: reads, for one tenant at a time.
     pub reader: Reader,
 }
 
-/// Brings the tables up to date and connects.
+/// Brings the tables of a version up to date and connects.
 ///
 /// # Errors
 /// When the database cannot be reached, the migrations fail, or there is no wall between tenants.
-pub async fn open(database: &Database, progress: Progress) -> Result<Access, OpenError> {
-    let options = options(database)?;
-    make(&options).await?;
-    let options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]);
+pub async fn open(database: &Database, version: Version, progress: Progress) -> Result<Access, OpenError> {
+    make(&options(database, version)?, version).await?;
+    let reader = reader(database, version, progress).await?;
+    Ok(Access { version, owner: owner(database, version)?, reader })
+}
+
+/// To tables that are there, for reads.
+///
+/// # Errors
+/// When the database cannot be reached, or there is no wall between tenants.
+pub async fn reader(database: &Database, version: Version, progress: Progress) -> Result<Reader, OpenError> {
+    let options =
+        options(database, version)?.options([("statement_timeout", STATEMENT_TIMEOUT), ("role", wall::READER)]);
     let limits =
         reader::Limits { connections: database.connections as usize, acquire_timeout: database.acquire_timeout };
-    let reader = Reader::connect(options.options([("role", wall::READER)]), limits, progress).await?;
-    Ok(Access { owner: owner(database)?, reader })
+    Reader::connect(options, limits, progress).await
 }
 
 /// To tables that are there, as their owner; connects when it is used.
 ///
 /// # Errors
 /// When the URL is none.
-pub fn owner(database: &Database) -> Result<PgPool, sqlx::Error> {
-    let options = options(database)?.application_name("query-service owner");
+pub fn owner(database: &Database, version: Version) -> Result<PgPool, sqlx::Error> {
+    let options = options(database, version)?.application_name("query-service owner");
     let options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]);
     let pool = PgPoolOptions::new().max_connections(OWNERS).acquire_timeout(database.acquire_timeout);
     Ok(pool.connect_lazy_with(options))
 }
 
-/// As the owner, with nothing but what every connection needs.
-pub(crate) fn options(database: &Database) -> Result<PgConnectOptions, sqlx::Error> {
+/// As the owner of a version, with nothing but what every connection needs.
+pub(crate) fn options(database: &Database, version: Version) -> Result<PgConnectOptions, sqlx::Error> {
     Ok(PgConnectOptions::from_str(&database.url)?
         .application_name("query-service")
-        .options([("search_path", format!("{SCHEMA}, public").as_str()), ("TimeZone", "UTC")])
+        .options([("search_path", format!("{version}, public").as_str()), ("TimeZone", "UTC")])
         .statement_cache_capacity(500)
         // What is slow shows in the metrics; statements in the log would only bury what matters.
         .disable_statement_logging())
 }
 
 /// Makes the tables, or brings them up to date.
-pub(crate) async fn make(options: &PgConnectOptions) -> Result<(), OpenError> {
+pub(crate) async fn make(options: &PgConnectOptions, version: Version) -> Result<(), OpenError> {
     let mut connection = PgConnection::connect_with(options).await?;
     wall::admit_reader(&mut connection).await?;
+    registry::ensure(&mut connection).await?;
     // Two processes that start at once may both see no schema; the second attempt then finds it.
-    let create = "create schema if not exists v1";
-    if connection.execute(create).await.is_err() {
-        connection.execute(create).await?;
+    let create = || AssertSqlSafe(format!("create schema if not exists {version}"));
+    if connection.execute(create()).await.is_err() {
+        connection.execute(create()).await?;
     }
     migrations::run(&mut connection).await?;
     wall::trust_searches(&mut connection).await?;

@@ -4,6 +4,9 @@
 //! are found again by it: while there are no more tenants than connections, a read is one message, as it would be without. That
 //! is why this is not sqlx's pool, which knows nothing of its connections.
 //!
+//! Opening a session takes long, and longest when all are opened at once. So a read takes any that is put back before its own is
+//! there, and what was begun is finished for whoever comes next.
+//!
 //! What must hold: the setting of an idle session is what [`Session::tenant`] says, or that says nothing. A session is put back
 //! after a read that ended well; what became of any other is unknown, and so is its tenant from then on.
 
@@ -12,6 +15,7 @@ mod tests;
 
 use std::{
     fmt,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,7 +29,7 @@ use shared::{
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions, types::Json};
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
     time,
 };
 
@@ -40,6 +44,9 @@ const USED_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// How long what is left of an abandoned read may take; its statement ends before that by itself.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a session may take to open. Who waits for it has less patience.
+const OPENS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Names for the exporter; call once, after the recorder is installed.
 pub fn describe() {
@@ -66,11 +73,16 @@ struct Inner {
     options: PgConnectOptions,
     limits: Limits,
     progress: Progress,
-    /// One for each session in use.
+    /// One for each session in use or on its way.
     permits: Arc<Semaphore>,
     /// The one used last stands last.
     idle: Mutex<Vec<Session>>,
+    /// Tells who waits for a session whenever one was put back.
+    freed: Notify,
 }
+
+/// A session in use, and the right to it.
+type Lent = (Session, OwnedSemaphorePermit);
 
 /// A connection, with what is known of it.
 struct Session {
@@ -99,11 +111,31 @@ impl Reader {
         progress: Progress,
     ) -> Result<Self, OpenError> {
         let (permits, idle) = (Arc::new(Semaphore::new(limits.connections)), Mutex::default());
-        let reader = Self(Arc::new(Inner { options, limits, progress, permits, idle }));
+        let reader = Self(Arc::new(Inner { options, limits, progress, permits, idle, freed: Notify::new() }));
         if !reader.lend(None, async |connection| wall::stands(connection).await).await? {
             return Err(OpenError::NoWall);
         }
         Ok(reader)
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn sessions(&self) -> usize {
+        let inner = &self.0;
+        inner.limits.connections - inner.permits.available_permits() + inner.idle().len()
+    }
+
+    /// Opens sessions, if there are fewer, so that many reads at once need not wait for them.
+    pub(crate) async fn warm(&self, sessions: usize) -> Result<(), sqlx::Error> {
+        let inner = &self.0;
+        while self.sessions() < sessions.min(inner.limits.connections) {
+            inner.keep(Session::open(&inner.options, &inner.progress).await?);
+        }
+        Ok(())
+    }
+
+    /// Whether anybody else has it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /// Reads for a tenant: no row of another is there, whatever is asked.
@@ -139,26 +171,57 @@ impl Reader {
         let session = time::timeout(inner.limits.acquire_timeout, inner.session(tenant)).await;
         let session = session.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         // Also when the read fails, or whoever asked goes away.
-        let mut lent = scopeguard::guard(session, |(session, permit)| inner.recover(session, permit));
+        let mut lent = scopeguard::guard(session, |lent| inner.recover(lent));
         let answer = read(&mut lent.0.connection).await?;
-        let (session, _permit) = ScopeGuard::into_inner(lent);
-        inner.put_back(session);
+        inner.put_back(ScopeGuard::into_inner(lent));
         Ok(answer)
     }
 }
 
 impl Inner {
     /// A session that answers, and belongs to the tenant. Dropping this while it works closes a connection at worst.
-    async fn session(&self, tenant: Option<&Tenant>) -> Result<(Session, OwnedSemaphorePermit), sqlx::Error> {
+    async fn session(self: &Arc<Self>, tenant: Option<&Tenant>) -> Result<Lent, sqlx::Error> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        let mut session = match self.take_good(tenant).await {
-            Some(session) => session,
-            None => Session::open(&self.options, &self.progress).await?,
+        let (mut session, permit) = match self.take_good(tenant).await {
+            Some(session) => (session, permit),
+            None => self.new_or_freed(permit).await?,
         };
         if let Some(tenant) = tenant {
             session.belong_to(tenant).await?;
         }
         Ok((session, permit))
+    }
+
+    /// A new one; or one that is put back before that is there, whosever it was.
+    async fn new_or_freed(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Lent, sqlx::Error> {
+        let mut opened = self.open(permit);
+        let mut freed = pin!(self.freed.notified());
+        loop {
+            tokio::select! {
+                biased;
+                opened = &mut opened => return opened.unwrap_or(Err(sqlx::Error::PoolClosed)),
+                () = &mut freed => freed.set(self.freed.notified()),
+            }
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned()
+                && let Some(session) = self.idle().pop()
+            {
+                return Ok((session, permit));
+            }
+        }
+    }
+
+    /// Opens one beside whoever asked. If nobody waits for it any more, it is kept for the next.
+    fn open(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> oneshot::Receiver<Result<Lent, sqlx::Error>> {
+        let (send, opened) = oneshot::channel();
+        let inner = Arc::clone(self);
+        tokio::spawn(async move {
+            let session = time::timeout(OPENS_WITHIN, Session::open(&inner.options, &inner.progress)).await;
+            let lent = session.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|session| (session, permit));
+            if let Err(Ok(lent)) = send.send(lent) {
+                inner.put_back(lent);
+            }
+        });
+        opened
     }
 
     async fn take_good(&self, tenant: Option<&Tenant>) -> Option<Session> {
@@ -190,7 +253,13 @@ impl Inner {
         (is_full && !idle.is_empty()).then(|| idle.remove(0))
     }
 
-    fn put_back(&self, mut session: Session) {
+    fn put_back(&self, (session, permit): Lent) {
+        self.keep(session);
+        drop(permit);
+        self.freed.notify_waiters();
+    }
+
+    fn keep(&self, mut session: Session) {
         session.used = Instant::now();
         if session.used.duration_since(session.opened) < USED_FOR {
             self.idle().push(session);
@@ -198,16 +267,15 @@ impl Inner {
     }
 
     /// Waits, beside whoever goes on, until the database is done with what was asked; the session counts as used until then.
-    fn recover(self: &Arc<Self>, mut session: Session, permit: OwnedSemaphorePermit) {
+    fn recover(self: &Arc<Self>, (mut session, permit): Lent) {
         // At the end of a process there may be nothing left that could wait.
         let Ok(runtime) = Handle::try_current() else { return };
         let inner = Arc::clone(self);
         runtime.spawn(async move {
             session.tenant = None;
             if let Ok(Ok(())) = time::timeout(RECOVERS_WITHIN, session.connection.ping()).await {
-                inner.put_back(session);
+                inner.put_back((session, permit));
             }
-            drop(permit);
         });
     }
 

@@ -96,7 +96,9 @@ async fn distrusted(connection: &mut PgConnection) -> Result<Vec<(String, bool)>
         "select function.oid::regprocedure::text,
              login.rolsuper and (function.pronamespace = current_schema()::regnamespace or not exists (
                  select from pg_class class join pg_namespace schema on schema.oid = class.relnamespace
-                 where class.relkind in ('r', 'p', 'v', 'm', 'f') and schema.nspname <> current_schema()
+                 where class.relkind in ('r', 'p', 'v', 'm', 'f')
+                   and schema.nspname not in (select 'v' || version from segments_registry.view)
+                   and schema.nspname not in (current_schema(), 'segments_registry')
                    and schema.nspname <> 'information_schema' and not starts_with(schema.nspname, 'pg_')
                    and not exists (
                        select from pg_depend part

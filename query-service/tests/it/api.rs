@@ -9,7 +9,9 @@ use query_service::{
     feed::Feed,
     http::{self, App},
     index::{Follower, Index, Shadow, Share},
+    present::Present,
     projector::Health,
+    views::Version,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
@@ -112,7 +114,12 @@ impl Api {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let options = ServerOptions { workers: Some(1), ..ServerOptions::default() };
-        tokio::spawn(serve(listener, http::routes(Router::new(auth), &app, &feed), options, std::future::pending()));
+        tokio::spawn(serve(
+            listener,
+            http::routes(Router::new(auth), &Present::new(app), &feed),
+            options,
+            std::future::pending(),
+        ));
         let client = Client::new();
         let (follower, _reference) = (None, reference);
         Self { views, log, story, projection, catalogue, index, follower, _reference, address, issuer, client }
@@ -127,7 +134,7 @@ impl Api {
     /// The same without waiting.
     pub fn begin_to_follow(&mut self) {
         let (log, reference) = (self.log.clone(), self.catalogue.log.clone());
-        let follower = Follower::new(self.index.clone(), log, reference, Health::new(0));
+        let follower = Follower::new(self.index.clone(), log, reference, Health::new(Version::FIRST, 0));
         self.follower = Some(tokio::spawn(follower.run()));
     }
 

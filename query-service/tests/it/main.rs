@@ -23,3 +23,4 @@ mod story;
 mod support;
 mod tenants;
 mod trees;
+mod versions;

@@ -6,7 +6,9 @@ use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
     q::{Query, Resource, sort::Sort},
-    views::{self, Customer, Database, Page, Reader, Visible, Which, customers, history, items, matching, segments},
+    views::{
+        self, Customer, Database, Page, Reader, Version, Visible, Which, customers, history, items, matching, segments,
+    },
 };
 use shared::{
     http::past::Moment,
@@ -61,7 +63,9 @@ struct Tables {
 impl Tables {
     async fn filled() -> Self {
         let database = local_parts::testing::database().await;
-        let access = views::open(&Database::at(database.url()), Progress::new(1, 0)).await.expect("the views open");
+        let access = views::open(&Database::at(database.url()), Version::FIRST, Progress::new(1, 0))
+            .await
+            .expect("the views open");
         sqlx::raw_sql(FILL).execute(&access.owner).await.expect("filled");
         Self { owner: access.owner, tenant: Tenant::parse("acme").expect("a tenant"), database }
     }
@@ -69,8 +73,9 @@ impl Tables {
     /// None of these reads a table whole, nor all that it holds of the tenant. How many rows they read.
     async fn read_by_indexes(&self, what: &str, read: impl AsyncFnOnce(&Reader)) -> i64 {
         let (whole_before, rows_before) = self.counted().await;
-        let access =
-            views::open(&Database::at(self.database.url()), Progress::new(1, 0)).await.expect("the views open");
+        let access = views::open(&Database::at(self.database.url()), Version::FIRST, Progress::new(1, 0))
+            .await
+            .expect("the views open");
         read(&access.reader).await;
         // A session tells what it has counted when it ends.
         drop(access);

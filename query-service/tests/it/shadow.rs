@@ -141,7 +141,8 @@ impl Followed {
     fn begin(log: &MemLog, catalogue: &Catalogue) -> Self {
         let index = Index::new(log.partitions(), catalogue.log.partitions());
         let (log, reference) = (log.clone(), catalogue.log.breaking_after(BREAKS_AFTER));
-        let follower = Follower::new(index.clone(), log, reference, Health::new(0));
+        let follower =
+            Follower::new(index.clone(), log, reference, Health::new(query_service::views::Version::FIRST, 0));
         Self { index, task: tokio::spawn(follower.run()) }
     }
 

@@ -6,7 +6,7 @@ use local_parts::testing::TestDatabase;
 use query_service::{
     progress::Progress,
     projector::{Health, Options, Projector, Reference},
-    views::{self, Access, Database, Reader, checksum},
+    views::{self, Access, Database, Reader, Version, checksum},
 };
 use serde_json::Value;
 use shared::{
@@ -91,14 +91,20 @@ impl Views {
     pub async fn of(reference: u16) -> Self {
         let database = local_parts::testing::database().await;
         let progress = Progress::new(PARTITIONS, reference);
-        let Access { owner, reader } = open(database.url(), progress.clone()).await;
+        let Access { owner, reader, .. } = open(database.url(), progress.clone()).await;
         Self { database, owner, reader, progress }
     }
 
     /// As after a new start of the process.
     pub async fn opened_again(self) -> Self {
-        let Access { owner, reader } = open(self.url(), self.progress.clone()).await;
+        let Access { owner, reader, .. } = open(self.url(), self.progress.clone()).await;
         Self { owner, reader, ..self }
+    }
+
+    /// As the first start of a service does.
+    pub async fn register(&self) {
+        let registry = views::Registry::open(&Database::at(self.url())).await.expect("a registry");
+        assert_eq!(registry.active_or_new().await.expect("a version"), Version::FIRST);
     }
 
     pub fn url(&self) -> &str {
@@ -112,7 +118,7 @@ impl Views {
 
     pub fn project_with(&self, log: &MemLog, options: Options) -> Projection {
         let clock = Arc::new(SystemClock);
-        let access = Access { owner: self.owner.clone(), reader: self.reader.clone() };
+        let access = Access { version: Version::FIRST, owner: self.owner.clone(), reader: self.reader.clone() };
         let projector = Projector::new(log.clone(), access, self.progress.clone(), clock, options);
         let health = projector.health();
         Projection { health, task: tokio::spawn(projector.run()) }
@@ -120,7 +126,7 @@ impl Views {
 
     /// Projects what other systems tell until the guard is dropped.
     pub fn follow(&self, catalogue: &Catalogue) -> Projection {
-        let health = Health::new(0);
+        let health = Health::new(Version::FIRST, 0);
         let reference = Reference::new(catalogue.log.clone(), &self.owner, self.progress.clone(), health.clone());
         Projection { health, task: tokio::spawn(reference.run()) }
     }
@@ -212,7 +218,7 @@ impl Outage {
 /// With few connections: many tests share a server.
 pub async fn open(url: &str, progress: Progress) -> Access {
     let database = Database { connections: 4, acquire_timeout: Duration::from_secs(10), ..Database::at(url) };
-    views::open(&database, progress).await.expect("the views open")
+    views::open(&database, Version::FIRST, progress).await.expect("the views open")
 }
 
 /// A running projector. Dropping it is as good as a crash.

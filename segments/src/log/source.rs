@@ -5,14 +5,19 @@ use std::{fmt, path::PathBuf, thread, time::Duration};
 
 use anyhow::ensure;
 use clap::Args;
-use futures::{Stream, StreamExt as _, future::try_join_all};
+use futures::{
+    Stream, StreamExt as _,
+    future::try_join_all,
+    stream::{self, BoxStream},
+};
 use shared::{
     config::TopicArgs,
     log::{
         EventLog as _, LogError, Offset, Partition, Record,
-        kafka::{KafkaConfig, KafkaLog},
-        local::{LocalReader, Pages},
+        kafka::{KafkaConfig, KafkaLog, KafkaReference},
+        local::{LocalReader, Pages, ReferencePages},
     },
+    reference::{self, ReferenceLog as _},
 };
 use tokio::sync::mpsc;
 
@@ -66,6 +71,14 @@ pub struct KafkaSource {
 
 /// Records in their order, or why there are no more. `Damaged` is told, and where the log can be read behind it, it goes on.
 pub type Heaps = mpsc::Receiver<Result<Vec<Record>, LogError>>;
+
+/// Reference data on its way: everything that is there.
+pub struct Reference {
+    /// How many partitions its log has.
+    pub partitions: u16,
+    /// The records.
+    pub records: BoxStream<'static, Result<reference::Record, LogError>>,
+}
 
 /// Records on their way.
 pub struct Reading {
@@ -167,6 +180,55 @@ impl Source {
             }
         };
         Ok(Reading { heaps, total: u64::try_from(total).unwrap_or(0) })
+    }
+
+    /// Everything that is there now, of all partitions, each from its offset on.
+    ///
+    /// # Errors
+    /// When it cannot be read for now.
+    pub async fn read_on(&self, from: &[Offset]) -> Result<Reading, LogError> {
+        let (send, heaps) = mpsc::channel(HEAPS_WAITING);
+        let ends = self.ends().await?;
+        let total = match self {
+            Self::Local(local) => {
+                let reader = LocalReader::open(&local.path)?;
+                let end = ends.into_iter().max().unwrap_or(0);
+                let first = from.iter().copied().min().unwrap_or(0);
+                spawn(move || {
+                    // Either way there is nothing more to do.
+                    let _ = hand_over(&mut reader.pages(None, first, end), &send);
+                })?;
+                end - first
+            }
+            Self::Kafka(kafka) => {
+                tokio::spawn(pass_on(kafka.log.scan(self.every_partition().zip(from.iter().copied()).collect()), send));
+                ends.iter().zip(from).map(|(end, next)| (end - next).max(0)).sum()
+            }
+        };
+        Ok(Reading { heaps, total: u64::try_from(total).unwrap_or(0) })
+    }
+
+    /// Everything that is there now of the reference data beside it.
+    ///
+    /// # Errors
+    /// When it cannot be read for now.
+    pub async fn reference(&self) -> anyhow::Result<Reference> {
+        Ok(match self {
+            Self::Local(LocalSource { path, .. }) => {
+                let path = path.with_file_name(local::REFERENCE);
+                let pages: Box<dyn Iterator<Item = Result<Vec<reference::Record>, LogError>> + Send> =
+                    if path.exists() { Box::new(ReferencePages::open(&path)?) } else { Box::new(std::iter::empty()) };
+                let records = stream::iter(pages.flat_map(|page| match page {
+                    Ok(records) => records.into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                }));
+                Reference { partitions: 1, records: records.boxed() }
+            }
+            Self::Kafka(KafkaSource { config, .. }) => {
+                let log = KafkaReference::connect(config.clone()).await?;
+                Reference { partitions: log.partitions(), records: log.scan().boxed() }
+            }
+        })
     }
 
     /// Everything that is there, and then what comes, until the receiver is dropped.

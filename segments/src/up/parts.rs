@@ -10,7 +10,7 @@ use shared::log::kafka::{KafkaConfig, KafkaLog};
 use super::{
     PARTITIONS,
     args::{KafkaChoice, UpArgs},
-    say,
+    local, say,
 };
 
 /// See the module.
@@ -27,7 +27,7 @@ impl Parts {
             say("postgres", format_args!("as given"));
             return Ok(Database::at(url));
         }
-        let options = PostgresOptions::new(folder.join("postgres"));
+        let options = PostgresOptions::new(folder.join(local::POSTGRES));
         let postgres = Postgres::start(options).await.context("PostgreSQL cannot be started")?;
         say("postgres", format_args!("private PostgreSQL {} on port {}", postgres.version(), postgres.port()));
         let database = Database::at(postgres.url());

@@ -56,14 +56,19 @@ impl Topics {
 
     /// Starts a query service on them, waits until it is ready, and gives its address.
     pub async fn query_service(&self, name: &str) -> (Process, String) {
-        self.query_service_with(name, &[]).await
+        self.query_service_on(name, testing::database().await.url(), &[]).await
     }
 
     /// The same with more arguments.
     pub async fn query_service_with(&self, name: &str, more: &[String]) -> (Process, String) {
+        self.query_service_on(name, testing::database().await.url(), more).await
+    }
+
+    /// The same on a database that others may use too.
+    pub async fn query_service_on(&self, name: &str, database_url: &str, more: &[String]) -> (Process, String) {
         let data = data_folder();
         let mut command = self.service("query-service", &data);
-        command.args(["--database-url", testing::database().await.url()]).args(more);
+        command.args(["--database-url", database_url]).args(more);
         start(name, command, &data).await
     }
 

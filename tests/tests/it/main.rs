@@ -34,3 +34,4 @@ mod rebuild;
 mod routing;
 mod state;
 mod stream;
+mod views;

@@ -119,6 +119,18 @@ impl<const KEY: usize, const REST: usize> Told<KEY, REST> {
     }
 }
 
+/// What a tree shows of a category beside its place.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn category_doc(category: &Category) -> serde_json::Result<String> {
+    let mut doc = serde_json::to_value(category)?;
+    for apart in ["id", "parentId"] {
+        doc.as_object_mut().and_then(|members| members.remove(apart));
+    }
+    Ok(doc.to_string())
+}
+
 impl CategoryRows {
     /// One more.
     ///
@@ -131,15 +143,11 @@ impl CategoryRows {
         partition: Partition,
         offset: Offset,
     ) -> serde_json::Result<()> {
-        let mut doc = serde_json::to_value(&category)?;
-        for apart in ["id", "parentId"] {
-            doc.as_object_mut().and_then(|members| members.remove(apart));
-        }
+        self.doc.push(category_doc(&category)?);
         self.name.push(category.name.as_ref().map(serde_json::to_string).transpose()?);
         self.key.push(tenant, category.id.as_str());
         self.parent_id.push(category.parent_id.map(String::from));
         self.code.push(category.code);
-        self.doc.push(doc.to_string());
         self.partition.push(column(partition));
         self.log_offset.push(offset);
         Ok(())

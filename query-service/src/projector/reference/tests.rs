@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     index::tree::{Rank, Tree},
-    views::{self, Database, categories::MAX_DEPTH},
+    views::{self, Database, Version, categories::MAX_DEPTH},
 };
 
 const TENANT: &str = "acme";
@@ -115,8 +115,8 @@ fn name(category: u8) -> String {
 
 async fn connect() -> PgConnection {
     let database = local_parts::testing::database().await;
-    let options = views::options(&Database::at(database.url())).expect("a URL");
-    views::make(&options).await.expect("the views are created");
+    let options = views::options(&Database::at(database.url()), Version::FIRST).expect("a URL");
+    views::make(&options, Version::FIRST).await.expect("the views are created");
     PgConnection::connect_with(&options).await.expect("the database answers")
 }
 

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection, Postgres, QueryBuilder};
 
 use crate::{
     q::{Query, Resource, columns, columns::SegmentColumns, sort::Sort, sql},
-    views::{self, Database},
+    views::{self, Database, Version},
 };
 
 /// An assignment: what names it, and a document whose mixins and metadata it has. If the document is active, the item or
@@ -84,8 +84,8 @@ fn is_known(legal_entity_id: &str) -> bool {
 /// A connection to a fresh database with the views, as their owner.
 pub async fn connect() -> PgConnection {
     let database = local_parts::testing::database().await;
-    let options = views::options(&Database::at(database.url())).expect("a URL");
-    views::make(&options).await.expect("the views are created");
+    let options = views::options(&Database::at(database.url()), Version::FIRST).expect("a URL");
+    views::make(&options, Version::FIRST).await.expect("the views are created");
     PgConnection::connect_with(&options).await.expect("the database answers")
 }
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::views::{Access, Database, open};
+use crate::views::{Access, Database, Version, open};
 
 const TENANTS: [&str; 5] = ["acme", "beta", "gamma", "delta", "epsilon"];
 
@@ -29,7 +29,8 @@ impl Views {
     async fn with_connections(connections: u32) -> Self {
         let database = local_parts::testing::database().await;
         let few = Database { connections, acquire_timeout: Duration::from_secs(5), ..Database::at(database.url()) };
-        let Access { owner, reader } = open(&few, Progress::new(1, 1)).await.expect("the views open");
+        let Access { owner, reader, .. } =
+            open(&few, Version::FIRST, Progress::new(1, 1)).await.expect("the views open");
         // One statement for each table, with some value for each column that needs one.
         let inserts: Vec<String> = sqlx::query_scalar(
             "select format('insert into %I (%s) select %s from unnest($1) tenant', class.relname,
@@ -154,6 +155,37 @@ async fn a_read_that_gets_no_session_in_time_is_refused() {
     let sleep = async |connection: &mut PgConnection| connection.execute("select pg_sleep(1)").await;
     let (first, second) = tokio::join!(views.reader.read(&acme, sleep), views.reader.read(&acme, sleep));
     assert!(first.is_ok() && matches!(second, Err(sqlx::Error::PoolTimedOut)), "{first:?} {second:?}");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_new_session_takes_one_that_is_put_back_before_and_the_new_one_is_kept() {
+    let mut views = Views::with_connections(2).await;
+    Arc::get_mut(&mut views.reader.0).expect("the only one").limits.acquire_timeout = Duration::from_secs(2);
+    let tenants = async |connection: &mut PgConnection| {
+        sqlx::query_scalar::<_, String>(tenants_in("segment")).fetch_all(connection).await
+    };
+    // A new session begins with a look at this table.
+    let mut slow = views.owner.begin().await.expect("a transaction");
+    slow.execute("lock table projection").await.expect("nothing can be opened");
+    let (ends, end) = oneshot::channel();
+    let (acme, beta) = (tenant("acme"), tenant("beta"));
+    let first = views.reader.read(&acme, async |connection| {
+        end.await.expect("told to end");
+        tenants(connection).await
+    });
+    let second = views.reader.read(&beta, tenants);
+    let second = async {
+        let mut second = pin!(second);
+        assert!(futures::poll!(&mut second).is_pending(), "there is a session for it");
+        ends.send(()).expect("the first read goes on");
+        second.await
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!((first.expect("an answer"), second.expect("an answer")), (vec!["acme".into()], vec!["beta".into()]));
+    slow.commit().await.expect("a commit");
+    while views.reader.0.idle().len() < 2 {
+        time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Goes away when the future would be polled once more than so often; none: it has.
