@@ -151,9 +151,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_caller_lingers_for_a_moment_while_few_wait() {
         let roused = Arc::new(AtomicUsize::new(0));
-        let rouse = {
-            let roused = roused.clone();
-            move || drop(roused.fetch_add(1, Ordering::Relaxed))
+        let counted = roused.clone();
+        let rouse = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
         };
         let callers = Callers::new(Duration::from_millis(1), rouse);
         let mut few: Vec<Caller> = (0..FEW).map(|_| callers.enter()).collect();
