@@ -74,6 +74,7 @@ pub async fn start<L: EventLog>(
 
 /// Every command passes through the writer several times. On a thread of its own it is woken at once, whatever else the
 /// process does, and its requests to the log begin and end without a change of thread.
+/// Sockets and files have no place there: logs have threads of their own for them.
 fn on_its_own_thread(writer: impl Future<Output = Ended> + Send + 'static) -> std::io::Result<JoinHandle<Ended>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (tell, told) = oneshot::channel();
