@@ -69,8 +69,9 @@ impl<L: EventLog> Actor<L> {
         match result {
             Ok(()) => {
                 if let Producer::Appending { since } = self.producer {
-                    let now = Instant::now();
-                    self.gather.done(now, now - since);
+                    let (now, waiting) =
+                        (Instant::now(), self.parts.iter().map(|part| part.entries.queued_len()).sum());
+                    self.gather.done(now, now - since, waiting);
                 }
                 self.producer = Producer::Ready(writer);
                 let until = from_now(self.config.visible_within);

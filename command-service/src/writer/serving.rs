@@ -86,6 +86,7 @@ impl<L: EventLog> Actor<L> {
             part.phase = Phase::Serving { writer_id };
             part.failures = 0;
             part.tell_parked();
+            self.gather.answered(Instant::now());
         }
     }
 
