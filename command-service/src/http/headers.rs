@@ -3,7 +3,6 @@
 //! With an `Idempotency-Key` the id of a command, and the id of a segment that it creates without one, come from tenant,
 //! client, key and place in the bulk: a retry names the same command and the same segment. Without a key both are fresh.
 
-use blake3::Hasher;
 use serde_json::Value;
 use shared::{
     events::CommandStamp,
@@ -38,7 +37,7 @@ pub struct WriteHeaders {
     /// Tenant, client and key, if there is a key.
     keyed: Option<Vec<u8>>,
     /// Everything of the request but the body.
-    fingerprint: Hasher,
+    fingerprint: Vec<u8>,
     correlation_id: Option<String>,
     causation_id: Option<String>,
     trace_parent: Option<String>,
@@ -58,7 +57,7 @@ impl WriteHeaders {
         if key.as_deref() == Some("") {
             return Err(ApiError::invalid_parameter("Idempotency-Key", "required", "the key must not be empty"));
         }
-        let mut fingerprint = Hasher::new();
+        let mut fingerprint = Vec::new();
         for part in [
             Some(call.operation.spec().method.as_str()),
             Some(call.path_and_query()),
@@ -67,8 +66,8 @@ impl WriteHeaders {
             if_none_match.as_deref(),
         ] {
             // A header that is not there is not an empty one.
-            fingerprint.update(&[u8::from(part.is_some())]);
-            update(&mut fingerprint, part.unwrap_or_default().as_bytes());
+            fingerprint.push(u8::from(part.is_some()));
+            append(&mut fingerprint, part.unwrap_or_default().as_bytes());
         }
         Ok(Self {
             language: ContentLanguage::parse(language.as_deref(), default_language).map_err(error::of_header)?,
@@ -85,10 +84,10 @@ impl WriteHeaders {
     /// The request to the writer; `index` is the place in a bulk, from 0, and `body` that item's alone.
     pub fn request(&self, call: &Call, command: Command, body: &CanonicalBody, index: Option<usize>) -> Request {
         let mut fingerprint = self.fingerprint.clone();
-        update(&mut fingerprint, &body.0);
+        append(&mut fingerprint, &body.0);
         Request {
             command,
-            stamp: CommandStamp { id: self.command_id(index), hash: fingerprint.finalize() },
+            stamp: CommandStamp { id: self.command_id(index), hash: blake3::hash(&fingerprint) },
             actor: call.caller.actor.clone(),
             correlation_id: self.correlation_id.clone(),
             causation_id: self.causation_id.clone(),
@@ -134,7 +133,7 @@ impl CanonicalBody {
     /// Of a body, or of one item of a bulk.
     pub fn of(body: &mut Value) -> Self {
         body.sort_all_objects();
-        Self(body.to_string().into_bytes())
+        Self(serde_json::to_vec(body).expect("a tree of JSON is JSON"))
     }
 }
 
@@ -168,18 +167,15 @@ fn trace_state(call: &Call) -> Option<String> {
     (!joined.is_empty() && joined.len() <= MAX_TRACE_STATE_CHARS).then_some(joined)
 }
 
-fn update(hasher: &mut Hasher, part: &[u8]) {
-    hasher.update(&(part.len() as u64).to_le_bytes());
-    hasher.update(part);
+/// A part with its length before it, so that no two lists of parts are the same bytes.
+fn append(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(part);
 }
 
-/// Each part with its length before it, so that no two lists of parts are the same bytes.
 fn joined(parts: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for part in parts {
-        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(part.as_bytes());
-    }
+    parts.iter().for_each(|part| append(&mut bytes, part.as_bytes()));
     bytes
 }
 
