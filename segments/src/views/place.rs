@@ -1,11 +1,17 @@
 //! Where the views are, and the logs that they are made from.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use clap::Args;
 use local_parts::Postgres;
 use query_service::views::Database;
 
 use crate::{log::source::SourceArgs, up::local};
+
+/// How long a command waits for a connection. A read is refused soon, for others wait behind it; nobody waits behind a command, and a
+/// database that is loading views under load may take seconds to let one more in.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which views.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +32,7 @@ impl PlaceArgs {
     /// When none is named, and none runs on the data folder.
     pub fn database(&self) -> anyhow::Result<Database> {
         if let Some(url) = &self.database_url {
-            return Ok(Database::at(url));
+            return Ok(patiently(url));
         }
         let data_dir = &self.source.data_dir;
         let folder = if self.source.kafka.is_some() { local::kafka_folder(data_dir) } else { local::folder(data_dir) };
@@ -36,6 +42,10 @@ impl PlaceArgs {
                 data_dir.display()
             )
         })?;
-        Ok(Database::at(url))
+        Ok(patiently(&url))
     }
+}
+
+fn patiently(url: &str) -> Database {
+    Database { acquire_timeout: PATIENCE, ..Database::at(url) }
 }

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use e2e::{
@@ -16,8 +17,12 @@ use e2e::{
     stack::{self, Kind, SegmentsUp, Topics, UpOptions},
 };
 use local_parts::testing;
+use reqwest::Url;
 use serde_json::{Value, json};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, spawn_blocking},
+};
 
 /// Clients at once.
 const CLIENTS: usize = 16;
@@ -252,4 +257,36 @@ async fn two_query_services_on_kafka_change_over_together() {
     place.extend(topics.arguments());
     let views = Views { place, database_url: database.url().to_owned() };
     rebuild_under_load(&views, &writes, &[&first, &second]).await;
+}
+
+/// An address at which the database answers, but takes so long to let anybody in.
+async fn slowly(database_url: &str, pause: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there are ports");
+    let mut url = Url::parse(database_url).expect("a URL");
+    let database = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
+    url.set_port(Some(listener.local_addr().expect("it is bound").port())).expect("it may have a port");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let database = database.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                let mut database = TcpStream::connect(database).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut database).await
+            });
+        }
+    });
+    url.into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_waits_longer_for_a_busy_database_than_a_read_does() {
+    if Kind::of_this_run() != Kind::Embedded {
+        return;
+    }
+    let options = UpOptions::with_tokens_of_tests().await.named("up-busy");
+    let _up = SegmentsUp::start(&options, &[options.data()]).await;
+    let place = vec!["--data-dir".to_owned(), options.data().display().to_string()];
+    let database_url = slowly(options.database_url(), Duration::from_secs(3)).await;
+    let views = Views { place, database_url };
+    assert_eq!(views.versions().await, [("v1".to_owned(), "active".to_owned())]);
 }
