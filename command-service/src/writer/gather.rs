@@ -166,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn the_wait_begins_anew_when_answers_go_out() {
+        let start = Instant::now();
+        let mut gather = Gather::new(start);
+        gather.begun(32);
+        gather.done(start, Duration::from_millis(2), 0);
+        let read_back = start + Duration::from_millis(3);
+        assert!(!gather.holds_back(read_back, 1));
+        gather.answered(read_back);
+        assert_eq!(held(&mut gather, read_back, 1), Some(read_back + Duration::from_millis(1)));
+    }
+
+    #[test]
     fn of_few_callers_none_waits_for_the_others() {
         let start = Instant::now();
         let mut gather = Gather::new(start);
