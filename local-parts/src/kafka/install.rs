@@ -50,7 +50,7 @@ impl Program {
     }
 
     /// Java's own arguments for the broker. It shares a small machine and seldom runs for long, so it is not compiled a second
-    /// time: that would take a quarter of two cores for the first minute.
+    /// time: that would take a quarter of two cores for its first half minute.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"].map(str::to_owned).into();
         arguments.push(format!("-Xmx{}m", self.heap_mib));
