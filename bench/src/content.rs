@@ -1,6 +1,6 @@
 //! What is written: segments of the size and shape that a real tenant has.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, json};
 use shared::{
@@ -74,14 +74,14 @@ pub fn segment_created(number: u64, at: Timestamp) -> Event {
             mixins: Some(Map::from_iter([("campaign".to_owned(), schemas)])),
         },
     };
-    Event::SegmentCreated(SegmentCreated { segment })
+    Event::SegmentCreated(SegmentCreated { segment: segment.into() })
 }
 
 /// The same of the one site that matches ask for.
 pub fn segment_created_at_main(number: u64, at: Timestamp) -> Event {
     match segment_created(number, at) {
         Event::SegmentCreated(mut created) => {
-            SITES[0].clone_into(&mut created.segment.site_code);
+            SITES[0].clone_into(&mut Arc::make_mut(&mut created.segment).site_code);
             Event::SegmentCreated(created)
         }
         other => other,

@@ -100,10 +100,7 @@ async fn prepare<L: EventLog>(
     if let Some(snapshots) = config.snapshots.clone() {
         tokio::spawn(keeper::keep(log.clone(), snapshots, kept, statuses.clone()));
     }
-    let callers = Callers::new(config.linger, {
-        let log = log.clone();
-        move || log.expect_append()
-    });
+    let callers = Callers::new(config.linger);
     let actor = Actor::new(log, folds, locks(), clock, ids, config, status);
     Ok((WriterHandle::new(requests, statuses, callers), actor.run(inbox)))
 }

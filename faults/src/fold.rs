@@ -1,7 +1,7 @@
 //! What the records of a segment make of it, told apart from the services' own fold, so that both can be held against each
 //! other.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub struct State {
 #[derive(Debug, Clone)]
 pub struct Live {
     /// As the last record left it.
-    pub document: Segment,
+    pub document: Arc<Segment>,
     incarnation: u32,
     sequence: u64,
     /// What is assigned to it, by [`place_of`].
@@ -145,12 +145,12 @@ impl Live {
         Ok(tag)
     }
 
-    fn change(&mut self, segment: &Segment, previous_version: u64) -> anyhow::Result<Receipt> {
+    fn change(&mut self, segment: &Arc<Segment>, previous_version: u64) -> anyhow::Result<Receipt> {
         let (before, after) = (&self.document.metadata, &segment.metadata);
         let fits = previous_version == before.version && after.version == before.version + 1;
         ensure!(fits, "version {} follows {}", after.version, before.version);
         ensure!(after.created_at == before.created_at, "the time of creation has changed");
-        self.document = segment.clone();
+        self.document = Arc::clone(segment);
         Ok(Receipt { created: false, tag: Some(self.tag()) })
     }
 }

@@ -17,6 +17,7 @@ mod apply;
 mod batch;
 mod bulk;
 mod change;
+mod copying;
 mod failure;
 mod feed;
 mod health;

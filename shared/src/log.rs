@@ -76,8 +76,15 @@ pub trait EventLog: Clone + Send + Sync + 'static {
         batch: Vec<(Partition, NewRecord)>,
     ) -> impl Future<Output = Result<(), InDoubt>> + Send;
 
-    /// An append comes in a moment: whoever must be woken for it may be woken now. Nothing else follows from it.
-    fn expect_append(&self) {}
+    /// The same as [`append`](Self::append) for a caller that could only wait meanwhile: it may block the thread until the batch
+    /// is durable, where another thread would take longer to wake up.
+    fn append_here(
+        &self,
+        writer: &mut Self::Writer,
+        batch: Vec<(Partition, NewRecord)>,
+    ) -> impl Future<Output = Result<(), InDoubt>> + Send {
+        self.append(writer, batch)
+    }
 
     /// Committed records only, in order within each partition, from the given offsets on, and then as they come. After an
     /// error the stream ends; the reader may ask again.

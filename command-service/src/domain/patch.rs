@@ -90,7 +90,7 @@ impl Patch {
         let (id, previous_version) = (before.id.clone(), before.metadata.version);
         let segment = draft.into_segment(id, previous_version + 1, before.metadata.created_at, now);
         work.put_right(&to_json(&segment));
-        Ok(SegmentPatched { patch: work.done, segment, previous_version })
+        Ok(SegmentPatched { patch: work.done, segment: segment.into(), previous_version })
     }
 }
 

@@ -98,14 +98,14 @@ pub(super) fn decide(
 }
 
 fn created(id: &SegmentId, draft: &Draft, now: Timestamp) -> Event {
-    Event::SegmentCreated(SegmentCreated { segment: draft.clone().into_segment(id.clone(), 1, now, now) })
+    Event::SegmentCreated(SegmentCreated { segment: draft.clone().into_segment(id.clone(), 1, now, now).into() })
 }
 
 fn replaced(live: &Live, draft: &Draft, now: Timestamp) -> Event {
     let (before, previous_version) = (&live.document, live.version());
     let draft = draft.clone();
     let segment = draft.into_segment(before.id.clone(), previous_version + 1, before.metadata.created_at, now);
-    Event::SegmentReplaced(SegmentReplaced { segment, previous_version })
+    Event::SegmentReplaced(SegmentReplaced { segment: segment.into(), previous_version })
 }
 
 fn deleted(live: &Live, force: bool) -> Event {
@@ -140,19 +140,19 @@ pub(super) fn evolve(state: &State, envelope: &Envelope) -> Result<State, Mismat
     }
 }
 
-fn born(segment: &Segment, incarnation: u32) -> Result<State, Mismatch> {
+fn born(segment: &Arc<Segment>, incarnation: u32) -> Result<State, Mismatch> {
     expect_version(1, segment.metadata.version)?;
     let assignments = AssignmentCounts::default();
-    Ok(State::Live(Live { document: Arc::new(segment.clone()), incarnation, sequence: 1, assignments }))
+    Ok(State::Live(Live { document: Arc::clone(segment), incarnation, sequence: 1, assignments }))
 }
 
-fn changed(live: &Live, segment: &Segment, previous_version: u64) -> Result<State, Mismatch> {
+fn changed(live: &Live, segment: &Arc<Segment>, previous_version: u64) -> Result<State, Mismatch> {
     expect_version(live.version(), previous_version)?;
     expect_version(live.version() + 1, segment.metadata.version)?;
     if segment.metadata.created_at != live.document.metadata.created_at {
         return Err(Mismatch::CreatedAt);
     }
-    Ok(State::Live(Live { document: Arc::new(segment.clone()), sequence: live.sequence + 1, ..live.clone() }))
+    Ok(State::Live(Live { document: Arc::clone(segment), sequence: live.sequence + 1, ..live.clone() }))
 }
 
 fn gone(live: &Live, event: &SegmentDeleted) -> Result<State, Mismatch> {

@@ -40,7 +40,7 @@ pub struct WriterConfig {
     /// Bytes of records of one partition in one round; one record always goes.
     pub round_bytes: usize,
     /// How long the writer stays awake after news, and a caller while it waits, if there are few callers: for logs that append in no
-    /// more than that.
+    /// more than that. For few callers the writer also appends on its own thread then.
     pub linger: Duration,
     /// How long a command may wait for its answer.
     pub deadline: Duration,

@@ -8,7 +8,6 @@
 
 use std::{
     convert::Infallible,
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -46,32 +45,23 @@ impl Linger {
 }
 
 /// Those that wait for an answer of the writer.
+#[derive(Debug)]
 pub(super) struct Callers {
     moment: Duration,
     waiting: AtomicUsize,
-    rouse: Box<dyn Fn() + Send + Sync>,
-}
-
-impl fmt::Debug for Callers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Callers").field("moment", &self.moment).field("waiting", &self.waiting).finish_non_exhaustive()
-    }
 }
 
 impl Callers {
-    /// Each lingers for so long, and first calls `rouse`, which tells the log that an append comes. Neither if that is nothing.
-    pub(super) fn new(moment: Duration, rouse: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { moment, waiting: AtomicUsize::new(0), rouse: Box::new(rouse) })
+    /// Each lingers for so long; not at all if that is nothing.
+    pub(super) fn new(moment: Duration) -> Arc<Self> {
+        Arc::new(Self { moment, waiting: AtomicUsize::new(0) })
     }
 
     /// One more, until it is dropped.
     pub(super) fn enter(self: &Arc<Self>) -> Caller {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let (now, lingers) = (Instant::now(), before < FEW && !self.moment.is_zero());
-        if lingers {
-            (self.rouse)();
-        }
-        Caller { until: if lingers { now + self.moment } else { now }, all: self.clone() }
+        let now = Instant::now();
+        Caller { until: if before < FEW { now + self.moment } else { now }, all: self.clone() }
     }
 }
 
@@ -150,24 +140,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_lingers_for_a_moment_while_few_wait() {
-        let roused = Arc::new(AtomicUsize::new(0));
-        let counted = roused.clone();
-        let rouse = move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        };
-        let callers = Callers::new(Duration::from_millis(1), rouse);
+        let callers = Callers::new(Duration::from_millis(1));
         let mut few: Vec<Caller> = (0..FEW).map(|_| callers.enter()).collect();
         let one_more = callers.enter();
         assert!(is_awake(few[FEW - 1].awake()).await);
         assert!(!is_awake(one_more.awake()).await, "of many");
-        assert_eq!(roused.load(Ordering::Relaxed), FEW);
         few.pop();
         drop(one_more);
         let after_one_has_left = callers.enter();
         assert!(is_awake(after_one_has_left.awake()).await);
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(!is_awake(after_one_has_left.awake()).await, "after the moment");
-        let never = Callers::new(Duration::ZERO, || panic!("roused where it does not pay"));
+        let never = Callers::new(Duration::ZERO);
         assert!(!is_awake(never.enter().awake()).await, "where it does not pay");
     }
 }

@@ -1,7 +1,7 @@
 //! What the writer asks of the log. Each request runs as a task of its own and reports back; a report that comes too late is
 //! told by its number.
 
-use std::{future, time::Duration};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use shared::log::{EventLog, InDoubt, LogError, NewRecord, Offset, Partition, WriterName};
@@ -35,15 +35,17 @@ impl<L: EventLog> Ops<L> {
         self.spawn(async move { Done::Opened { attempt, result: log.open_writer(&name).await } });
     }
 
-    pub(super) fn append(&self, attempt: u64, mut writer: L::Writer, batch: Vec<(Partition, NewRecord)>) {
+    /// Appends, `here` on this thread if the log knows how.
+    pub(super) fn append(&self, attempt: u64, mut writer: L::Writer, batch: Vec<(Partition, NewRecord)>, here: bool) {
         let log = self.log.clone();
         let mut appended = Box::pin(async move {
-            let result = log.append(&mut writer, batch).await;
+            let result =
+                if here { log.append_here(&mut writer, batch).await } else { log.append(&mut writer, batch).await };
             Done::Appended { attempt, writer, result }
         });
         // It begins here and now; a task has its turn only after the others.
         match appended.as_mut().now_or_never() {
-            Some(done) => self.spawn(future::ready(done)),
+            Some(done) => report(&self.done, done),
             None => self.spawn(appended),
         }
     }
@@ -78,12 +80,14 @@ impl<L: EventLog> Ops<L> {
     }
 
     fn spawn(&self, request: impl Future<Output = Done<L::Writer>> + Send + 'static) {
-        let done = self.done.clone();
-        tokio::spawn(async move {
-            // The writer may have ended; then nobody needs to know.
-            drop(done.send(request.await));
-        });
+        let to = self.done.clone();
+        tokio::spawn(async move { report(&to, request.await) });
     }
+}
+
+fn report<W>(to: &mpsc::UnboundedSender<Done<W>>, done: Done<W>) {
+    // The writer may have ended; then nobody needs to know.
+    drop(to.send(done));
 }
 
 fn unfenced(name: &WriterName, error: &dyn std::fmt::Display) {

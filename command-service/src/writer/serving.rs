@@ -33,7 +33,8 @@ impl<L: EventLog> Actor<L> {
         let appending = Producer::Appending { since: now };
         if let Producer::Ready(writer) = std::mem::replace(&mut self.producer, appending) {
             metrics::histogram!("writer_round_records").record(batch.len() as f64);
-            self.ops.append(self.attempt, writer, batch);
+            let here = self.gather.has_few_callers() && !self.config.linger.is_zero();
+            self.ops.append(self.attempt, writer, batch, here);
         }
     }
 

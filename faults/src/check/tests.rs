@@ -38,7 +38,7 @@ fn partition() -> Partition {
     partition_of(&segment_key(TENANT, ID).expect("a key"), PARTITIONS)
 }
 
-fn document(version: u64, command: &str) -> Segment {
+fn document(version: u64, command: &str) -> Arc<Segment> {
     let time = "2026-01-01T00:00:00.000Z";
     let document = json!({
         "id": ID, "name": { "en": command }, "siteCode": "main", "status": "ACTIVE",

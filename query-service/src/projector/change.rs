@@ -129,8 +129,7 @@ impl Change {
     }
 
     /// The document that an event left, in the past from now on.
-    fn keep(&mut self, entry: Entry, segment: Segment) -> Arc<Segment> {
-        let segment = Arc::new(segment);
+    fn keep(&mut self, entry: Entry, segment: Arc<Segment>) -> Arc<Segment> {
         self.entries.push(Entry { document: Some(Arc::clone(&segment)), ..entry });
         segment
     }

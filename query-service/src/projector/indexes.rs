@@ -3,7 +3,7 @@
 //! The definitions are those of the migrations; a test compares them.
 
 /// Names and definitions.
-pub const GIN: [(&str, &str); 8] = [
+pub const GIN: [(&str, &str); 9] = [
     (
         "segment_by_search",
         "create index if not exists segment_by_search on segment using gin (tenant, search jsonb_path_ops)
@@ -12,6 +12,11 @@ pub const GIN: [(&str, &str); 8] = [
     (
         "segment_by_texts",
         "create index if not exists segment_by_texts on segment using gin (tenant, texts gin_trgm_ops)
+         with (gin_pending_list_limit = 65536)",
+    ),
+    (
+        "metadata_text_by_text",
+        "create index if not exists metadata_text_by_text on metadata_text using gin (tenant, text gin_trgm_ops)
          with (gin_pending_list_limit = 65536)",
     ),
     (
@@ -48,8 +53,8 @@ pub const GIN: [(&str, &str); 8] = [
 
 /// Drops all of them.
 pub const DROP: &str = "
-    drop index if exists segment_by_search, segment_by_texts, item_assignment_by_search, customer_assignment_by_search,
-        product_by_name, product_by_name_texts, category_by_name, category_by_name_texts";
+    drop index if exists segment_by_search, segment_by_texts, metadata_text_by_text, item_assignment_by_search,
+        customer_assignment_by_search, product_by_name, product_by_name_texts, category_by_name, category_by_name_texts";
 
 /// Only the names.
 pub fn names() -> Vec<&'static str> {

@@ -2,10 +2,9 @@
 //! [`crate::verify`] on the way, so that the log is read once.
 //!
 //! What is there at first is copied into tables without keys and indexes, in one transaction ([`filling`]): lanes make rows of
-//! batches ([`copier`], [`binary`]), side by side, and one connection takes them all. What comes later is written as the
+//! batches ([`copier`]), side by side, and one connection takes them all. What comes later is written as the
 //! projection does, into tables with everything that they need.
 
-mod binary;
 mod copier;
 mod filling;
 mod held;

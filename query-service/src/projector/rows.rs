@@ -1,10 +1,12 @@
 //! From the net effect of a batch to columns of arrays, one element a row, as `unnest` takes them.
 //!
-//! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`] and among the columns that
-//! [`super::load`] copies.
+//! A new column: a field here, its value in `push`, and its place in [`super::copying`], in the statements of [`super::tables`] and
+//! in what [`super::load`] copies.
 
 mod assignments;
 mod history;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -34,6 +36,8 @@ pub struct Rows {
     pub changed: SegmentRows,
     /// Documents that are gone.
     pub gone: Keys,
+    /// Tenants, and strings in the metadata of their documents.
+    pub metadata_texts: BTreeSet<(String, String)>,
     /// Segments all of whose assignments from before the batch are gone.
     pub emptied: Deletions,
     /// The same for those with very many.
@@ -103,9 +107,13 @@ impl Rows {
             match change.document {
                 DocumentChange::Untouched => {}
                 DocumentChange::Created(segment, incarnation) => {
-                    rows.created.push(&key, &segment, Some(incarnation))?
+                    // What was deleted first is still there.
+                    change.emptied.into_iter().for_each(|_| rows.gone.push(&key));
+                    rows.created.push(&key, &segment, Some(incarnation), &mut rows.metadata_texts)?
                 }
-                DocumentChange::Changed(segment) => rows.changed.push(&key, &segment, None)?,
+                DocumentChange::Changed(segment) => {
+                    rows.changed.push(&key, &segment, None, &mut rows.metadata_texts)?
+                }
                 DocumentChange::Gone => rows.gone.push(&key),
             }
             rows.items.push(&key, change.items, change.emptied.is_some())?;
@@ -141,12 +149,14 @@ impl SegmentRows {
         key: &SegmentKey,
         segment: &Segment,
         incarnation: Option<Incarnation>,
+        metadata_texts: &mut BTreeSet<(String, String)>,
     ) -> serde_json::Result<()> {
         let columns = SegmentColumns::of(segment);
         let validity = segment.validity.unwrap_or_default();
         self.doc.push(serde_json::to_string(segment)?);
         self.search.push(columns.search.to_string());
         self.texts.push(columns.texts);
+        metadata_texts.extend(columns.metadata_texts.into_iter().map(|text| (key.tenant.to_string(), text)));
         self.key.push(key);
         self.incarnation.push(digits(incarnation));
         self.stamp.push(&segment.metadata);

@@ -4,29 +4,34 @@
 //! what came after, so their order is otherwise free.
 
 mod assignments;
-mod history;
+
+use std::collections::BTreeSet;
 
 use sqlx::{Executor as _, PgConnection, Postgres, query::Query};
 
 pub use self::assignments::{CUSTOMERS, ITEMS, Mark};
-use super::rows::{Deletions, Keys, Rows, SegmentRows};
+use super::{
+    copying::{self, Tuple},
+    rows::{Deletions, Keys, Rows, SegmentRows},
+};
 
 /// Writes the rows; the caller's transaction also stores the offset.
 pub async fn write(connection: &mut PgConnection, partition: i16, rows: &Rows) -> Result<(), sqlx::Error> {
-    let Rows { created, changed, gone, emptied, buried, history, items, customers } = rows;
-    history::append(connection, partition, history).await?;
+    let Rows { created, changed, gone, metadata_texts, emptied, buried, history, items, customers } = rows;
+    let record = |row: &mut Tuple<'_>, n| copying::entry(row, partition, history, n);
+    copying::HISTORY.copy(connection, history.log_offset.len(), record).await?;
     ITEMS.end(connection, items).await?;
     CUSTOMERS.end(connection, customers).await?;
     bury(connection, buried).await?;
     ITEMS.empty(connection, emptied).await?;
     CUSTOMERS.empty(connection, emptied).await?;
     delete(connection, DELETE_SEGMENTS, gone).await?;
-    if !created.key.is_empty() {
-        connection.execute(bind_segments(INSERT_SEGMENTS, partition, created)).await?;
-    }
+    let create = |row: &mut Tuple<'_>, n| copying::segment(row, partition, created, n, &created.incarnation[n]);
+    copying::SEGMENTS.copy(connection, created.doc.len(), create).await?;
     if !changed.key.is_empty() {
-        connection.execute(bind_segments(UPDATE_SEGMENTS, partition, changed)).await?;
+        connection.execute(bind_update(partition, changed)).await?;
     }
+    add_metadata_texts(connection, metadata_texts).await?;
     ITEMS.write(connection, partition, items).await?;
     CUSTOMERS.write(connection, partition, customers).await
 }
@@ -43,6 +48,22 @@ async fn delete(connection: &mut PgConnection, statement: &'static str, keys: &K
     Ok(())
 }
 
+/// Partitions add the same ones side by side; in one order none waits for one that waits for it.
+async fn add_metadata_texts(
+    connection: &mut PgConnection,
+    texts: &BTreeSet<(String, String)>,
+) -> Result<(), sqlx::Error> {
+    if !texts.is_empty() {
+        let statement = sqlx::query(
+            "insert into metadata_text (tenant, text)
+             select * from unnest($1::text[], $2::text[]) on conflict do nothing",
+        );
+        let (tenants, texts): (Vec<_>, Vec<_>) = texts.iter().map(|(tenant, text)| (&**tenant, &**text)).unzip();
+        connection.execute(statement.bind(tenants).bind(texts)).await?;
+    }
+    Ok(())
+}
+
 async fn bury(connection: &mut PgConnection, buried: &Deletions) -> Result<(), sqlx::Error> {
     if !buried.key.is_empty() {
         let statement = sqlx::query(
@@ -55,21 +76,6 @@ async fn bury(connection: &mut PgConnection, buried: &Deletions) -> Result<(), s
     Ok(())
 }
 
-const INSERT_SEGMENTS: &str = "
-    insert into segment (partition, tenant, segment_id, incarnation, version, created_at, modified_at, status, site_code,
-        valid_from, valid_to, search, texts, doc)
-    select $1, tenant, segment_id, incarnation, version, created_at, modified_at, status, site_code,
-        valid_from, valid_to, search::jsonb, texts, doc::json
-    from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::text[],
-        $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[])
-        as new (tenant, segment_id, incarnation, version, created_at, modified_at, status, site_code,
-            valid_from, valid_to, search, texts, doc)
-    on conflict on constraint segment_pkey do update set
-        incarnation = excluded.incarnation, version = excluded.version, created_at = excluded.created_at,
-        modified_at = excluded.modified_at, status = excluded.status, site_code = excluded.site_code,
-        valid_from = excluded.valid_from, valid_to = excluded.valid_to, search = excluded.search,
-        texts = excluded.texts, doc = excluded.doc";
-
 const UPDATE_SEGMENTS: &str = "
     update segment row set
         partition = $1, version = new.version, created_at = new.created_at, modified_at = new.modified_at,
@@ -81,12 +87,8 @@ const UPDATE_SEGMENTS: &str = "
             valid_from, valid_to, search, texts, doc)
     where row.tenant = new.tenant and row.segment_id = new.segment_id";
 
-fn bind_segments<'q>(
-    statement: &'static str,
-    partition: i16,
-    rows: &'q SegmentRows,
-) -> Query<'q, Postgres, sqlx::postgres::PgArguments> {
-    sqlx::query(statement)
+fn bind_update(partition: i16, rows: &SegmentRows) -> Query<'_, Postgres, sqlx::postgres::PgArguments> {
+    sqlx::query(UPDATE_SEGMENTS)
         .bind(partition)
         .bind(&rows.key.tenant)
         .bind(&rows.key.segment_id)

@@ -13,6 +13,8 @@ pub struct SegmentColumns {
     pub search: Value,
     /// For `segment.texts`.
     pub texts: String,
+    /// For `metadata_text`.
+    pub metadata_texts: Vec<String>,
 }
 
 impl SegmentColumns {
@@ -23,17 +25,20 @@ impl SegmentColumns {
         insert_localized(&mut search, "name", Some(&segment.name));
         insert_localized(&mut search, "description", description);
 
-        let mut texts: Vec<&str> = segment
-            .name
-            .values()
-            .chain(description.into_iter().flat_map(|map| map.values()))
-            .map(String::as_str)
-            .collect();
-        segment.metadata.mixins.iter().flat_map(Map::values).for_each(|value| collect_strings(value, &mut texts));
+        let translations = segment.name.values().chain(description.into_iter().flat_map(|map| map.values()));
+        let texts: Vec<&str> = translations.map(String::as_str).collect();
+        let mut metadata_texts = Vec::new();
+        segment
+            .metadata
+            .mixins
+            .iter()
+            .flat_map(Map::values)
+            .for_each(|value| collect_strings(value, &mut metadata_texts));
         Self {
             site_code: storable(&segment.site_code),
             search: Value::Object(search),
             texts: storable(&texts.join("\n")),
+            metadata_texts: metadata_texts.into_iter().map(storable).collect(),
         }
     }
 }

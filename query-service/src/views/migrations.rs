@@ -8,12 +8,13 @@ use sqlx::{
 };
 
 /// Version, what it is about, and the statements.
-const ALL: [(i64, &str, &str); 5] = [
+const ALL: [(i64, &str, &str); 6] = [
     (1, "views", include_str!("../../migrations/0001_views.sql")),
     (2, "customers", include_str!("../../migrations/0002_customers.sql")),
     (3, "reference", include_str!("../../migrations/0003_reference.sql")),
     (4, "wall", include_str!("../../migrations/0004_wall.sql")),
     (5, "history", include_str!("../../migrations/0005_history.sql")),
+    (6, "metadata texts", include_str!("../../migrations/0006_metadata_texts.sql")),
 ];
 
 /// Brings the tables to which the connection's `search_path` leads up to date.

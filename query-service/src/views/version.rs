@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// Which tables and columns this program writes and reads: the last migration after which everything is projected anew.
 /// Versions of another layout belong to other programs, and are left alone.
-pub const LAYOUT: i16 = 5;
+pub const LAYOUT: i16 = 6;
 
 /// A version of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

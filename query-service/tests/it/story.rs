@@ -1,6 +1,6 @@
 //! Writes events as the command side does: announced, numbered and chained, each the outcome of an accepted command.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use shared::{
@@ -256,7 +256,7 @@ impl Story {
         members.extend(body.as_object().expect("an object").clone());
         members.insert("id".to_owned(), json!(key.id));
         members.insert("metadata".to_owned(), json!(metadata));
-        let segment: Segment = serde_json::from_value(document).expect("a segment");
+        let segment: Arc<Segment> = serde_json::from_value(document).expect("a segment");
         let (items, customers) = self.known.remove(key).map(|known| (known.items, known.customers)).unwrap_or_default();
         self.known.insert(key.clone(), Known { metadata, items, customers });
         match previous {

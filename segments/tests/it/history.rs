@@ -81,8 +81,8 @@ fn events() -> Vec<(&'static str, u64, Event)> {
     ]
 }
 
-fn segment(name: &str, version: u64, created: u64, modified: u64) -> Segment {
-    Segment {
+fn segment(name: &str, version: u64, created: u64, modified: u64) -> Arc<Segment> {
+    Arc::new(Segment {
         id: id(name),
         name: BTreeMap::from([("en".to_owned(), format!("{name}, version {version}"))]),
         description: None,
@@ -91,7 +91,7 @@ fn segment(name: &str, version: u64, created: u64, modified: u64) -> Segment {
         site_code: "main".to_owned(),
         mixins: None,
         metadata: Metadata { version, created_at: at(created), modified_at: at(modified), mixins: None },
-    }
+    })
 }
 
 fn assigned(item: &str, number: u64) -> Event {

@@ -5,7 +5,7 @@ use super::{
     headers::{self, Headers},
     payload::{canonical, data_schema},
 };
-use crate::{document::Segment, log::Offset};
+use crate::log::Offset;
 
 /// The CloudEvents `type`.
 const TYPE: &str = "customer-segment.segment-state.v1";
@@ -51,7 +51,7 @@ impl StateRecord {
         headers.set(headers::TIME, envelope.time);
         headers.set(headers::TYPE, TYPE);
         headers.set(headers::CONTENT_TYPE, "application/json");
-        Some(Self { key, headers, value: value.map(|segment: &Segment| canonical(segment)) })
+        Some(Self { key, headers, value: value.map(canonical) })
     }
 
     /// The bytes of key, headers and value.

@@ -1,26 +1,22 @@
 //! The log in one SQLite file: for one process on one machine, durable before it acknowledges.
 //!
-//! One thread owns the writing connection; whatever waits becomes one transaction and one fsync. Readers that keep up are
-//! served from memory ([`recent`](super::recent)), the others read pages from the file. `sqlite3 events.db
+//! One connection writes, on a thread of the log or on that of a caller ([`desk`]); whatever waits becomes one transaction and one
+//! fsync. Readers that keep up are served from memory ([`recent`](super::recent)), the others read pages from the file. `sqlite3 events.db
 //! 'select * from record'` shows everything. The schema is in [`file`]; a change of it needs a new format number there.
 
+mod commit;
+mod desk;
 mod file;
 mod process_lock;
 mod reader;
 mod reference;
 mod row;
 mod tail;
-mod write;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread::JoinHandle,
+    sync::Arc,
 };
 
 use futures::Stream;
@@ -33,12 +29,14 @@ use crate::clock::SharedClock;
 pub use reader::{LocalReader, Pages};
 pub use reference::{LocalReference, ReferencePages};
 
+use commit::{Committer, Job, Right};
+use desk::Desk;
 use file::LogFile;
 use process_lock::ProcessLock;
 use row::Row;
-use write::{Job, Order, Right, WriteThread};
 
-/// A log in one SQLite file. Clones are the same log; when the last one is dropped the file is closed.
+/// A log in one SQLite file. Clones are the same log; when the last one is dropped what is under way is committed and
+/// the file closed, so that whoever opens it next finds it free.
 #[derive(Clone)]
 pub struct LocalLog(Arc<Inner>);
 
@@ -51,19 +49,15 @@ pub struct LocalWriter {
 
 struct Inner {
     shared: Arc<Shared>,
-    /// None only while the log is dropped.
-    orders: Option<mpsc::Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
+    desk: Desk,
 }
 
-/// What the writing thread and the readers have in common.
+/// What writing and reading have in common.
 struct Shared {
     path: PathBuf,
     id: Uuid,
     partitions: u16,
     recent: Recent,
-    /// Whether an [`Order::Stir`] waits.
-    stirred: AtomicBool,
 }
 
 impl fmt::Debug for LocalLog {
@@ -89,12 +83,9 @@ impl LocalLog {
         let file = LogFile::open(&path, partitions, clock.now(), lock.machine_went_down())?;
         lock.note_whole();
         let recent = Recent::new(&file.ends);
-        let shared = Arc::new(Shared { path, id: file.id, partitions, recent, stirred: AtomicBool::new(false) });
-        let (orders, waiting) = mpsc::channel();
-        let writing = WriteThread::new(file, lock, shared.clone(), clock);
-        let thread = std::thread::Builder::new().name("local-log".to_owned()).spawn(move || writing.run(&waiting));
-        let thread = thread.map_err(|error| LogError::Unavailable(format!("no thread for the log: {error}")))?;
-        Ok(Self(Arc::new(Inner { shared, orders: Some(orders), thread: Some(thread) })))
+        let shared = Arc::new(Shared { path, id: file.id, partitions, recent });
+        let desk = Desk::open(Committer::new(file, lock, shared.clone(), clock))?;
+        Ok(Self(Arc::new(Inner { shared, desk })))
     }
 
     /// What tells this log from all others: minted when the file was created.
@@ -102,9 +93,10 @@ impl LocalLog {
         self.0.shared.id
     }
 
-    /// Has the writing thread do a job; what comes back is the generation of the writer it concerned.
+    /// Brings a job to the desk in one of its ways; what comes back is the generation of the writer it concerned.
     async fn submit(
         &self,
+        way: fn(&Desk, Job),
         name: &WriterName,
         right: Right,
         records: Vec<(Partition, NewRecord)>,
@@ -115,22 +107,9 @@ impl LocalLog {
         }
         let rows = records.into_iter().map(|(partition, record)| Row::new(partition, record)).collect();
         let (done, outcome) = oneshot::channel();
-        let job = Job { name: name.clone(), right, rows, done };
-        let closed = || InDoubt { failed: Vec::new(), reason: "the log is closed".to_owned() };
-        self.0.orders.as_ref().ok_or_else(closed)?.send(Order::Commit(job)).map_err(|_| closed())?;
-        outcome.await.unwrap_or_else(|_| Err(closed()))
-    }
-}
-
-impl Drop for Inner {
-    /// Waits until what is under way is committed and the file closed, so that whoever opens it next finds it free.
-    fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(path = %self.shared.path.display(), "the thread of the log panicked");
-        }
+        way(&self.0.desk, Job { name: name.clone(), right, rows, done });
+        let closed = |_| Err(InDoubt { failed: Vec::new(), reason: "the log is closed".to_owned() });
+        outcome.await.unwrap_or_else(closed)
     }
 }
 
@@ -142,26 +121,20 @@ impl EventLog for LocalLog {
     }
 
     async fn fence(&self, writer: &WriterName, stops: Vec<(Partition, NewRecord)>) -> Result<(), LogError> {
-        self.submit(writer, Right::Renew, stops).await.map(drop).map_err(unavailable)
+        self.submit(Desk::hand_over, writer, Right::Renew, stops).await.map(drop).map_err(unavailable)
     }
 
     async fn open_writer(&self, name: &WriterName) -> Result<LocalWriter, LogError> {
-        let generation = self.submit(name, Right::Renew, Vec::new()).await.map_err(unavailable)?;
+        let generation = self.submit(Desk::hand_over, name, Right::Renew, Vec::new()).await.map_err(unavailable)?;
         Ok(LocalWriter { name: name.clone(), generation })
     }
 
     async fn append(&self, writer: &mut LocalWriter, batch: Vec<(Partition, NewRecord)>) -> Result<(), InDoubt> {
-        self.submit(&writer.name, Right::Generation(writer.generation), batch).await.map(drop)
+        self.submit(Desk::hand_over, &writer.name, Right::Generation(writer.generation), batch).await.map(drop)
     }
 
-    fn expect_append(&self) {
-        // One that is not taken yet is enough, however long the thread is busy.
-        if let Some(orders) = &self.0.orders
-            && !self.0.shared.stirred.swap(true, Ordering::Relaxed)
-        {
-            // Without a thread the append will fail, and say so.
-            drop(orders.send(Order::Stir));
-        }
+    async fn append_here(&self, writer: &mut LocalWriter, batch: Vec<(Partition, NewRecord)>) -> Result<(), InDoubt> {
+        self.submit(Desk::commit_here, &writer.name, Right::Generation(writer.generation), batch).await.map(drop)
     }
 
     fn tail(

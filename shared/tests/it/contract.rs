@@ -33,7 +33,7 @@ macro_rules! contract {
             what_is_appended_is_read_back_in_order
             a_new_log_is_empty
             an_empty_batch_appends_nothing
-            an_append_that_is_announced_may_come_or_not
+            an_append_on_the_thread_of_its_caller_is_like_any_other
             a_fenced_handle_appends_nothing_more
             a_new_handle_voids_the_older_one_of_its_name
             a_fenced_name_can_be_opened_again
@@ -104,16 +104,18 @@ pub async fn an_empty_batch_appends_nothing<S: Site>(site: &S, log: S::Log) {
     assert_eq!(texts(&everything(&log, P0).await), ["one"]);
 }
 
-pub async fn an_append_that_is_announced_may_come_or_not<S: Site>(site: &S, log: S::Log) {
+pub async fn an_append_on_the_thread_of_its_caller_is_like_any_other<S: Site>(site: &S, log: S::Log) {
     let mut writer = log.open_writer(&site.writer("a")).await.expect("a writer");
-    for text in ["one", "two"] {
-        log.expect_append();
-        log.expect_append();
-        log.append(&mut writer, vec![(P0, record(text))]).await.expect("an append");
-    }
-    log.expect_append();
-    assert_eq!(texts(&take(&mut log.tail(from_the_start()), 2).await), ["one", "two"]);
-    assert_eq!(texts(&everything(&log, P0).await), ["one", "two"]);
+    log.append_here(&mut writer, Vec::new()).await.expect("an append of nothing");
+    log.append_here(&mut writer, vec![(P0, record("one")), (P1, record("two"))]).await.expect("an append");
+    log.append(&mut writer, vec![(P0, record("three"))]).await.expect("an append");
+    log.append_here(&mut writer, vec![(P0, record("four"))]).await.expect("an append");
+    assert_eq!(texts(&everything(&log, P0).await), ["one", "three", "four"]);
+    assert_eq!(texts(&everything(&log, P1).await), ["two"]);
+    log.fence(&site.writer("a"), vec![(P0, record("stop"))]).await.expect("a fence");
+    let refused = log.append_here(&mut writer, vec![(P0, record("five"))]).await;
+    assert!(refused.is_err(), "a fenced handle");
+    assert_eq!(texts(&everything(&log, P0).await), ["one", "three", "four", "stop"]);
 }
 
 pub async fn a_fenced_handle_appends_nothing_more<S: Site>(site: &S, log: S::Log) {

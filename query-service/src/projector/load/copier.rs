@@ -2,16 +2,20 @@
 //!
 //! Nothing is overwritten. A row that does not last is named in a table of those that are over, and moved when all is there.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use shared::log::Offset;
 use tokio::sync::mpsc;
 
 use super::{
-    binary::{Tuple, Tuples},
     held::{Assignments as HeldAssignments, Document, Held, Incarnation, Segment},
     target::Target,
 };
-use crate::projector::rows::{AssignmentKeys, AssignmentRows, Assignments, Deletions, HistoryRows, Rows, SegmentRows};
+use crate::projector::{
+    copying::{self, Tuple, Tuples},
+    rows::{AssignmentKeys, AssignmentRows, Assignments, Deletions, HistoryRows, Rows, SegmentRows},
+};
 
 /// Rows are handed over when there are so many bytes for a table.
 const CHUNK: usize = 1 << 20;
@@ -69,6 +73,7 @@ impl Copier {
         self.delete(&rows.emptied);
         self.documents(&rows.created, true);
         self.documents(&rows.changed, false);
+        self.metadata_texts(&rows.metadata_texts);
         self.assignments(&ITEMS, &rows.items);
         self.assignments(&CUSTOMERS, &rows.customers);
         self.hand_over(CHUNK).await
@@ -97,12 +102,8 @@ impl Copier {
 
     fn history(&mut self, rows: &HistoryRows) {
         let partition = self.partition;
-        for (n, tenant) in rows.key.tenant.iter().enumerate() {
-            self.row(Target::History, |row| {
-                row.text(tenant).text(&rows.key.segment_id[n]).time(rows.happened_at[n]).small(partition);
-                row.number(rows.log_offset[n]).number(rows.version[n]).text(rows.kind[n]).text(&rows.actor[n]);
-                row.uuid(rows.command_id[n]).json(rows.operations[n].as_deref()).json(rows.doc[n].as_deref());
-            });
+        for n in 0..rows.log_offset.len() {
+            self.row(Target::History, |row| copying::entry(row, partition, rows, n));
         }
     }
 
@@ -149,11 +150,14 @@ impl Copier {
             let Some(incarnation) = incarnation else { continue };
             *held = Some(Document { incarnation, version: *version });
             before.into_iter().for_each(|document| self.over_document(tenant, id, document));
-            self.row(Target::Segments, |row| {
-                row.text(tenant).text(id).small(partition).text(incarnation.as_str()).number(*version);
-                row.time(rows.stamp.created_at[n]).time(rows.stamp.modified_at[n]).text(rows.status[n]);
-                row.text(&rows.site_code[n]).time(rows.valid_from[n]).time(rows.valid_to[n]);
-                row.jsonb(Some(&rows.search[n])).text(&rows.texts[n]).json(Some(&rows.doc[n]));
+            self.row(Target::Segments, |row| copying::segment(row, partition, rows, n, incarnation.as_str()));
+        }
+    }
+
+    fn metadata_texts(&mut self, texts: &BTreeSet<(String, String)>) {
+        for (tenant, text) in texts {
+            self.row(Target::NewMetadataTexts, |row| {
+                row.text(tenant).text(text);
             });
         }
     }

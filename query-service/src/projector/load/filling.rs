@@ -59,12 +59,12 @@ impl Filling {
     /// When the database refuses.
     pub async fn finish(mut self, folds: &[Fold]) -> Result<(), sqlx::Error> {
         let mut hollow = Vec::new();
-        for over in Target::ALL {
-            let gone = self.rows[over as usize];
-            if let Some((settle, target)) = over.settlement().filter(|_| gone > 0) {
-                self.connection.execute(AssertSqlSafe(format!("analyze {}", over.table()))).await?;
+        for passing in Target::ALL {
+            let rows = self.rows[passing as usize];
+            if let Some((settle, loses)) = passing.settlement().filter(|_| rows > 0) {
+                self.connection.execute(AssertSqlSafe(format!("analyze {}", passing.name()))).await?;
                 self.connection.execute(settle).await?;
-                hollow.extend((gone > self.rows[target as usize] / 2).then_some(target));
+                hollow.extend(loses.filter(|target| rows > self.rows[*target as usize] / 2));
             }
         }
         let partitions = folds.len() as u16;
@@ -79,7 +79,7 @@ impl Filling {
         }
         self.connection.execute("commit").await?;
         for target in hollow {
-            self.connection.execute(AssertSqlSafe(format!("vacuum full {}", target.table()))).await?;
+            self.connection.execute(AssertSqlSafe(format!("vacuum full {}", target.name()))).await?;
         }
         self.connection.close().await
     }

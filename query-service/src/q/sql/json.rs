@@ -10,8 +10,12 @@ use super::{jsonpath, push_all, push_constant, push_op};
 use crate::q::{
     Resource,
     ast::{Comparison, Test},
+    pattern::Pattern,
     scalar::Scalar,
 };
+
+/// Strings that are looked for one by one.
+const MOST_METADATA_TEXTS: usize = 256;
 
 /// On what `path` reaches in the free-form members of the row.
 pub fn push(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String], test: &Test) {
@@ -25,7 +29,7 @@ pub fn push(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String
         Test::Within(bounds) => push_reached(sql, resource, path, |sql| push_all(sql, bounds, push_bound)),
         Test::Matches(pattern) => {
             if resource == Resource::Segment && path[0] == "metadata" {
-                sql.push("s.texts ~ ").push_bind(pattern.candidates().to_owned()).push(" and ");
+                push_metadata_candidates(sql, path, pattern);
             }
             push_reached(sql, resource, path, |sql| {
                 sql.push("jsonb_typeof(v) = 'string' and (v #>> '{}') collate \"C\" ~ ");
@@ -33,6 +37,16 @@ pub fn push(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String
             });
         }
     }
+}
+
+/// That the path leads to one of the strings in which there is a match: they are found first, each once for all documents. If they
+/// are too many, every document is a candidate.
+fn push_metadata_candidates(sql: &mut QueryBuilder<Postgres>, path: &[String], pattern: &Pattern) {
+    let equals = jsonpath::member(path) + " == ";
+    sql.push(format!("s.search @@ (select case when count(*) <= {MOST_METADATA_TEXTS} then string_agg("));
+    sql.push_bind(equals)
+        .push(" || to_jsonb(m.text)::text, ' || ') else '1 == 1' end::jsonpath from metadata_text m where m.text ~ ");
+    sql.push_bind(pattern.exact().to_owned()).push(") and ");
 }
 
 fn push_exists(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String]) {

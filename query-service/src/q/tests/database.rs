@@ -122,7 +122,10 @@ pub async fn insert_segments(connection: &mut PgConnection, tenant: &str, segmen
         .bind(columns.iter().map(|columns| columns.search.to_string()).collect::<Vec<_>>())
         .bind(columns.iter().map(|columns| columns.texts.clone()).collect::<Vec<_>>())
         .bind(all(segments, |segment| serde_json::to_string(segment).expect("a document")));
-    insert.execute(connection).await.expect("every document can be stored");
+    insert.execute(&mut *connection).await.expect("every document can be stored");
+    let texts: Vec<String> = columns.into_iter().flat_map(|columns| columns.metadata_texts).collect();
+    let insert = "insert into metadata_text (tenant, text) select distinct $1, text from unnest($2::text[]) text on conflict do nothing";
+    sqlx::query(insert).bind(tenant).bind(texts).execute(connection).await.expect("every text can be stored");
 }
 
 const INSERT_ITEM: &str = "

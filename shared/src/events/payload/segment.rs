@@ -1,5 +1,7 @@
 //! What happens to a segment. Members stand in the order of their names, as they are written.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,7 +36,7 @@ pub enum PatchOperation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SegmentCreated {
     /// The document, at version 1.
-    pub segment: Segment,
+    pub segment: Arc<Segment>,
 }
 
 /// A segment was replaced whole.
@@ -44,7 +46,7 @@ pub struct SegmentReplaced {
     /// The version that it replaced.
     pub previous_version: u64,
     /// The new document.
-    pub segment: Segment,
+    pub segment: Arc<Segment>,
 }
 
 /// A segment was patched.
@@ -56,7 +58,7 @@ pub struct SegmentPatched {
     /// The version that was patched.
     pub previous_version: u64,
     /// The resulting document.
-    pub segment: Segment,
+    pub segment: Arc<Segment>,
 }
 
 /// How many assignments a segment had.

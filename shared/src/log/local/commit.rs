@@ -1,11 +1,6 @@
-//! The writing thread: takes whatever waits, commits it in one transaction, answers, and only then tidies up.
+//! Committing: a group of jobs becomes one transaction and one sync; then they are answered, and only then it is tidied up.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering, mpsc},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -22,9 +17,6 @@ use crate::{
     log::{InDoubt, Offset, Record, WriterName},
 };
 
-/// Enough for one transaction; what waits beyond it goes into the next.
-const MAX_GROUP_BYTES: usize = 16 * 1024 * 1024;
-
 /// How much is written to the WAL before it is copied into the file: a copy costs two syncs, whatever its size. Then the WAL
 /// is written from its beginning again, over what is there, which the file system syncs in a fraction of the time that it
 /// needs for a file that grows.
@@ -33,17 +25,6 @@ const CHECKPOINT_BYTES: usize = 8 * 1024 * 1024;
 /// What a transaction writes to the WAL at least: five pages of the trees that it touches.
 const TRANSACTION_BYTES: usize = 5 * 4096;
 
-/// How long the thread stays awake for a job that is announced.
-const AWAKE_FOR: Duration = Duration::from_micros(200);
-
-/// What the thread is asked for.
-pub(super) enum Order {
-    /// This.
-    Commit(Job),
-    /// To be awake when a job comes, which is soon: waking up takes as long as half a commit.
-    Stir,
-}
-
 /// Something to commit.
 pub(super) struct Job {
     pub name: WriterName,
@@ -51,6 +32,13 @@ pub(super) struct Job {
     pub rows: Vec<Row>,
     /// Told the generation of the writer, after the commit.
     pub done: oneshot::Sender<Result<u64, InDoubt>>,
+}
+
+impl Job {
+    /// Bytes in the file, about.
+    pub fn size(&self) -> usize {
+        self.rows.iter().map(Row::size).sum()
+    }
 }
 
 /// By what right a job comes.
@@ -62,7 +50,8 @@ pub(super) enum Right {
     Renew,
 }
 
-pub(super) struct WriteThread {
+/// The writing connection, and all that is known of what it wrote.
+pub(super) struct Committer {
     file: LogFile,
     lock: ProcessLock,
     shared: Arc<Shared>,
@@ -74,59 +63,20 @@ pub(super) struct WriteThread {
 /// A job that has the right to be done, and the generation to answer with.
 type Admitted = (Vec<Row>, u64, oneshot::Sender<Result<u64, InDoubt>>);
 
-impl WriteThread {
+impl Committer {
     pub fn new(file: LogFile, lock: ProcessLock, shared: Arc<Shared>, clock: SharedClock) -> Self {
         Self { file, lock, shared, clock, generations: BTreeMap::new(), unmoved_bytes: 0 }
     }
 
-    /// Runs until all senders of orders are gone.
-    pub fn run(mut self, orders: &mpsc::Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
-            let mut waiting = match order {
-                Order::Commit(job) => Some(job),
-                Order::Stir => self.soon(orders),
-            };
-            if waiting.is_none() {
-                continue;
-            }
-            let (mut bytes, mut group) = (0, Vec::new());
-            while let Some(job) = waiting {
-                bytes += job.rows.iter().map(Row::size).sum::<usize>();
-                group.extend(self.admit(job));
-                waiting = if bytes < MAX_GROUP_BYTES { self.next(orders) } else { None };
-            }
-            self.commit(group);
-            self.unmoved_bytes += bytes + TRANSACTION_BYTES;
-            if self.unmoved_bytes > CHECKPOINT_BYTES {
-                self.checkpoint();
-            }
+    /// Commits these jobs and answers them.
+    pub fn commit(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        let (mut bytes, mut group) = (TRANSACTION_BYTES, Vec::new());
+        for job in jobs {
+            bytes += job.size();
+            group.extend(self.admit(job));
         }
-        self.close();
-    }
-
-    /// The next job, if there is one now.
-    fn next(&self, orders: &mpsc::Receiver<Order>) -> Option<Job> {
-        orders.try_iter().find_map(|order| match order {
-            Order::Commit(job) => Some(job),
-            Order::Stir => {
-                self.shared.stirred.store(false, Ordering::Relaxed);
-                None
-            }
-        })
-    }
-
-    /// The next job, if it comes soon. Meanwhile the core is left to whoever wants it.
-    fn soon(&self, orders: &mpsc::Receiver<Order>) -> Option<Job> {
-        self.shared.stirred.store(false, Ordering::Relaxed);
-        let until = Instant::now() + AWAKE_FOR;
-        while Instant::now() < until {
-            let job = self.next(orders);
-            if job.is_some() {
-                return job;
-            }
-            thread::yield_now();
-        }
-        None
+        self.commit_admitted(group);
+        self.unmoved_bytes += bytes;
     }
 
     fn admit(&mut self, job: Job) -> Option<Admitted> {
@@ -144,7 +94,7 @@ impl WriteThread {
         Some((rows, *current, done))
     }
 
-    fn commit(&mut self, group: Vec<Admitted>) {
+    fn commit_admitted(&mut self, group: Vec<Admitted>) {
         let stamp = self.file.stamped.max(self.clock.now());
         let rows = || group.iter().flat_map(|(rows, ..)| rows);
         match write(&mut self.file.connection, rows(), self.file.next, stamp) {
@@ -171,8 +121,13 @@ impl WriteThread {
         }
     }
 
+    /// Whether so much was written that [`tidy_up`](Self::tidy_up) is worth its time.
+    pub fn is_untidy(&self) -> bool {
+        self.unmoved_bytes > CHECKPOINT_BYTES
+    }
+
     /// Copies the WAL into the file, so that the next transaction starts it anew.
-    fn checkpoint(&mut self) {
+    pub fn tidy_up(&mut self) {
         // Also after a failure: the next attempt comes when as much again was written.
         self.unmoved_bytes = 0;
         let moved = self.file.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
@@ -182,7 +137,7 @@ impl WriteThread {
     }
 
     /// Closing the connection moves and removes the WAL.
-    fn close(self) {
+    pub fn close(self) {
         let Self { file, mut lock, shared, .. } = self;
         shared.recent.close();
         match file.connection.close() {
