@@ -50,7 +50,6 @@ pub use request::{Answer, Failure, Outcome, Request};
 
 use actor::Actor;
 use boot::Replayed;
-use linger::Callers;
 
 /// Makes fresh ids (UUIDv7) for events, announcements and stops.
 pub type Ids = Box<dyn FnMut() -> uuid::Uuid + Send>;
@@ -74,7 +73,8 @@ pub async fn start<L: EventLog>(
 
 /// Every command passes through the writer several times. On a thread of its own it is woken at once, whatever else the
 /// process does, and its requests to the log begin and end without a change of thread.
-/// Sockets and files have no place there: logs have threads of their own for them.
+/// Sockets have no place there, and files only where the writer could do nothing but wait for them: while it appends for a few
+/// callers. Should that hang, the callers' own time-out tells them that the outcome is unknown.
 fn on_its_own_thread(writer: impl Future<Output = Ended> + Send + 'static) -> std::io::Result<JoinHandle<Ended>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (tell, told) = oneshot::channel();
@@ -100,7 +100,6 @@ async fn prepare<L: EventLog>(
     if let Some(snapshots) = config.snapshots.clone() {
         tokio::spawn(keeper::keep(log.clone(), snapshots, kept, statuses.clone()));
     }
-    let callers = Callers::new(config.linger);
     let actor = Actor::new(log, folds, locks(), clock, ids, config, status);
-    Ok((WriterHandle::new(requests, statuses, callers), actor.run(inbox)))
+    Ok((WriterHandle::new(requests, statuses, actor.callers.clone()), actor.run(inbox)))
 }

@@ -1,6 +1,8 @@
 //! The writer's loop: five sources of news (records, ended requests to the log, locks, commands, time), one thread of
 //! decisions. After each piece of news it starts whatever can be started.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use shared::{
     clock::SharedClock,
@@ -18,7 +20,7 @@ use super::{
     entries::{Entry, Reply},
     gather::Gather,
     handle::{Message, PartitionStatus},
-    linger::Linger,
+    linger::{Callers, Linger},
     ops::{Done, Ops},
     part::Part,
     phase::Phase,
@@ -53,6 +55,7 @@ pub(super) struct Actor<L: EventLog> {
     pub(super) producer: Producer<L::Writer>,
     pub(super) gather: Gather,
     linger: Linger,
+    pub(super) callers: Arc<Callers>,
     /// Numbers the lives of the producer: what an earlier life reports is no news.
     pub(super) attempt: u64,
     /// The name of the present producer: the configured one, or with a number behind it.
@@ -110,6 +113,7 @@ impl<L: EventLog> Actor<L> {
             producer: Producer::Closed { retry_at: now },
             gather: Gather::new(now),
             linger: Linger::new(now, config.linger),
+            callers: Callers::new(config.linger),
             attempt: 0,
             name: config.name.clone(),
             renamed: 0,

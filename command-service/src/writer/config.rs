@@ -39,8 +39,8 @@ pub struct WriterConfig {
     pub round_commands: usize,
     /// Bytes of records of one partition in one round; one record always goes.
     pub round_bytes: usize,
-    /// How long the writer stays awake after news, and a caller while it waits, if there are few callers: for logs that append in no
-    /// more than that. For few callers the writer also appends on its own thread then.
+    /// While there are few callers: how long the writer stays awake after news, and a caller once its records are durable; the
+    /// writer then appends on its own thread. For logs that append in no more than that; others have nothing here.
     pub linger: Duration,
     /// How long a command may wait for its answer.
     pub deadline: Duration,

@@ -57,7 +57,7 @@ impl WriterHandle {
     /// See [`Failure`].
     pub fn submit(&self, request: Request) -> impl Future<Output = Result<Answer, Failure>> + use<> {
         let command_id = request.stamp.id;
-        let caller = self.callers.enter();
+        let callers = self.callers.clone();
         let (reply, answer) = oneshot::channel();
         let queued = self.requests.try_send(Message::Submit(Box::new(request), reply));
         async move {
@@ -68,7 +68,7 @@ impl WriterHandle {
                 biased;
                 // A writer that went away may have sent the command before.
                 answer = answer => answer.unwrap_or(Err(Failure::OutcomeUnknown { command_id })),
-                never = caller.awake() => match never {},
+                never = callers.awake() => match never {},
             }
         }
     }

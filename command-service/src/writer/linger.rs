@@ -1,23 +1,15 @@
 //! Staying awake for a moment.
 //!
-//! Whoever writes one thing after another puts the writer to sleep twice a round: until the append is durable, and until the
-//! next command. To wake a thread on a core that has gone idle takes longer than to decide a command. So after news the writer
-//! looks for more a while before it sleeps, and between two looks leaves its core to whoever wants it. So does a caller that
-//! waits for its answer. That pays where an append takes no longer than such a while, and while there are few callers: of many,
-//! one has always just called.
+//! To wake a thread on a core that has gone idle takes longer than to decide a command. So while there are few callers the writer
+//! looks for more news a while before it sleeps, and between two looks leaves its core to whoever wants it. Callers sleep while
+//! the disk works, and are woken when it is done: until their records are read back and answered they are awake. That pays where
+//! an append takes no longer than such a while; of many callers, one has always just called.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, future, sync::Arc, thread, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
-/// More callers at once than these find everybody awake.
+/// More commands in a round than these have callers enough that somebody is always awake.
 pub(super) const FEW: usize = 4;
 
 /// Of the writer.
@@ -40,7 +32,8 @@ impl Linger {
 
     /// Keeps its task awake until the moment is over. Never ends.
     pub(super) async fn awake(&self) -> Infallible {
-        awake_until(self.until).await
+        stay_awake(self.until).await;
+        future::pending().await
     }
 }
 
@@ -48,56 +41,41 @@ impl Linger {
 #[derive(Debug)]
 pub(super) struct Callers {
     moment: Duration,
-    waiting: AtomicUsize,
+    soon: Notify,
 }
 
 impl Callers {
-    /// Each lingers for so long; not at all if that is nothing.
+    /// Each is awake for so long when it is roused.
     pub(super) fn new(moment: Duration) -> Arc<Self> {
-        Arc::new(Self { moment, waiting: AtomicUsize::new(0) })
+        Arc::new(Self { moment, soon: Notify::new() })
     }
 
-    /// One more, until it is dropped.
-    pub(super) fn enter(self: &Arc<Self>) -> Caller {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let now = Instant::now();
-        Caller { until: if before < FEW { now + self.moment } else { now }, all: self.clone() }
+    /// Answers are about to come.
+    pub(super) fn rouse(&self) {
+        self.soon.notify_waiters();
     }
-}
 
-/// One of them.
-#[derive(Debug)]
-pub(super) struct Caller {
-    until: Instant,
-    all: Arc<Callers>,
-}
-
-impl Caller {
-    /// Keeps its task awake until the moment is over. Never ends.
+    /// Keeps its task awake whenever answers are about to come. Never ends.
     pub(super) async fn awake(&self) -> Infallible {
-        awake_until(self.until).await
+        loop {
+            self.soon.notified().await;
+            stay_awake(Instant::now() + self.moment).await;
+        }
     }
 }
 
-impl Drop for Caller {
-    fn drop(&mut self) {
-        self.all.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-async fn awake_until(until: Instant) -> Infallible {
+async fn stay_awake(until: Instant) {
     while Instant::now() < until {
-        std::thread::yield_now();
+        thread::yield_now();
         tokio::task::yield_now().await;
     }
-    std::future::pending().await
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         pin::pin,
-        sync::atomic::AtomicBool,
+        sync::atomic::{AtomicBool, Ordering},
         task::{Context, Wake, Waker},
     };
 
@@ -139,19 +117,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_caller_lingers_for_a_moment_while_few_wait() {
-        let callers = Callers::new(Duration::from_millis(1));
-        let mut few: Vec<Caller> = (0..FEW).map(|_| callers.enter()).collect();
-        let one_more = callers.enter();
-        assert!(is_awake(few[FEW - 1].awake()).await);
-        assert!(!is_awake(one_more.awake()).await, "of many");
-        few.pop();
-        drop(one_more);
-        let after_one_has_left = callers.enter();
-        assert!(is_awake(after_one_has_left.awake()).await);
-        tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!is_awake(after_one_has_left.awake()).await, "after the moment");
-        let never = Callers::new(Duration::ZERO);
-        assert!(!is_awake(never.enter().awake()).await, "where it does not pay");
+    async fn a_caller_is_awake_for_a_moment_whenever_answers_are_about_to_come() {
+        let moment = Duration::from_millis(1);
+        let callers = Callers::new(moment);
+        let asked = Arc::new(Asked::default());
+        let waker = Waker::from(asked.clone());
+        let mut awake = pin!(callers.awake());
+        let mut looks_again = async || {
+            assert!(awake.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "it never ends");
+            tokio::task::yield_now().await;
+            asked.0.swap(false, Ordering::Relaxed)
+        };
+        assert!(!looks_again().await, "while the disk works");
+        for _ in 0..2 {
+            callers.rouse();
+            assert!(looks_again().await && looks_again().await);
+            tokio::time::advance(moment).await;
+            assert!(!looks_again().await, "after the moment");
+        }
     }
 }

@@ -35,8 +35,14 @@ impl<L: EventLog> Ops<L> {
         self.spawn(async move { Done::Opened { attempt, result: log.open_writer(&name).await } });
     }
 
-    /// Appends, `here` on this thread if the log knows how.
-    pub(super) fn append(&self, attempt: u64, mut writer: L::Writer, batch: Vec<(Partition, NewRecord)>, here: bool) {
+    /// Appends, `here` on this thread if the log knows how; whether that is done.
+    pub(super) fn append(
+        &self,
+        attempt: u64,
+        mut writer: L::Writer,
+        batch: Vec<(Partition, NewRecord)>,
+        here: bool,
+    ) -> bool {
         let log = self.log.clone();
         let mut appended = Box::pin(async move {
             let result =
@@ -44,10 +50,13 @@ impl<L: EventLog> Ops<L> {
             Done::Appended { attempt, writer, result }
         });
         // It begins here and now; a task has its turn only after the others.
-        match appended.as_mut().now_or_never() {
+        let done = appended.as_mut().now_or_never();
+        let is_done = done.is_some();
+        match done {
             Some(done) => report(&self.done, done),
             None => self.spawn(appended),
         }
+        is_done
     }
 
     /// Fences a former writer, for a limited time: safety does not need it.

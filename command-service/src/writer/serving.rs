@@ -34,7 +34,9 @@ impl<L: EventLog> Actor<L> {
         if let Producer::Ready(writer) = std::mem::replace(&mut self.producer, appending) {
             metrics::histogram!("writer_round_records").record(batch.len() as f64);
             let here = self.gather.has_few_callers() && !self.config.linger.is_zero();
-            self.ops.append(self.attempt, writer, batch, here);
+            if self.ops.append(self.attempt, writer, batch, here) {
+                self.callers.rouse();
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod bulk;
 mod conditions;
 mod customers;
+mod hanging_disk;
 mod idempotency;
 mod items;
 mod reference;

@@ -20,7 +20,7 @@ use shared::{
         dev_issuer::{DevIssuer, TokenRequest},
         health, serve,
     },
-    log::{WriterName, all_granted, local::LocalReference, memory::MemLog},
+    log::{EventLog, WriterName, all_granted, local::LocalReference, memory::MemLog},
     telemetry,
 };
 use tokio::sync::oneshot;
@@ -72,9 +72,13 @@ impl Service {
     }
 
     pub async fn start_with(settings: Settings) -> Self {
-        let clock = Arc::new(SystemClock);
-        let log = MemLog::new(4, clock.clone());
         let config = WriterConfig::new("test", WriterName("test".into()));
+        Self::start_on(MemLog::new(4, Arc::new(SystemClock)), config, settings).await
+    }
+
+    /// On a log of four partitions.
+    pub async fn start_on<L: EventLog>(log: L, config: WriterConfig, settings: Settings) -> Self {
+        let clock = Arc::new(SystemClock);
         let ids = Box::new(Uuid::now_v7);
         let (mut writer, _task) =
             writer::start(log, || all_granted(4), clock.clone(), ids, config).await.expect("an empty log can be read");
