@@ -45,7 +45,8 @@ pub async fn tell(story: &mut Story, step: Step) {
         Step::Put(segment, salt) => {
             let (tenant, id) = name(segment);
             let status = ["ACTIVE", "INACTIVE"][usize::from(salt) % 2];
-            let body = json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt } });
+            let schemas = json!({ "mixins": { "m": format!("https://schemas.example/{}.json", salt % 8) } });
+            let body = json!({ "name": { "en": format!("n{salt}") }, "status": status, "mixins": { "m": salt }, "metadata": schemas });
             story.put(tenant, &id, body).await;
         }
         Step::Patch(segment, salt) => {

@@ -286,7 +286,7 @@ async fn empty_views_are_filled_without_some_indexes_which_come_back_as_they_wer
         .await;
     let (before, identities) = indexes(&views).await;
     let is_bulky: Vec<bool> = before.iter().map(|definition| definition.contains("USING gin")).collect();
-    assert_eq!(is_bulky.iter().filter(|bulky| **bulky).count(), 8, "{before:?}");
+    assert_eq!(is_bulky.iter().filter(|bulky| **bulky).count(), 9, "{before:?}");
 
     let projection = views.project_with(&log, Options { bulk_from: 1_000, ..Options::default() });
     eventually("ready", async || projection.health.check().ready).await;

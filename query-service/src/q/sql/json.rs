@@ -16,6 +16,10 @@ use crate::q::{
 
 /// Strings that are looked for one by one.
 const MOST_METADATA_TEXTS: usize = 256;
+/// Of the paths to them, together.
+const MOST_PATH_BYTES: usize = 64 * 1024;
+/// Of each of them.
+const MOST_CHARS: usize = 1_000;
 
 /// On what `path` reaches in the free-form members of the row.
 pub fn push(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String], test: &Test) {
@@ -40,13 +44,17 @@ pub fn push(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String
 }
 
 /// That the path leads to one of the strings in which there is a match: they are found first, each once for all documents. If they
-/// are too many, every document is a candidate.
+/// are too many or too long, every document is a candidate.
 fn push_metadata_candidates(sql: &mut QueryBuilder<Postgres>, path: &[String], pattern: &Pattern) {
     let equals = jsonpath::member(path) + " == ";
-    sql.push(format!("s.search @@ (select case when count(*) <= {MOST_METADATA_TEXTS} then string_agg("));
+    let most = MOST_METADATA_TEXTS.min(MOST_PATH_BYTES / equals.len());
+    sql.push(format!(
+        "s.search @@ (select case when count(*) <= {most} and coalesce(max(length(m.text)) <= {MOST_CHARS}, true) then string_agg("
+    ));
     sql.push_bind(equals)
-        .push(" || to_jsonb(m.text)::text, ' || ') else '1 == 1' end::jsonpath from metadata_text m where m.text ~ ");
-    sql.push_bind(pattern.exact().to_owned()).push(") and ");
+        .push(format!(" || to_jsonb(left(m.text, {MOST_CHARS}))::text, ' || ') else '1 == 1' end::jsonpath"));
+    sql.push(" from (select text from metadata_text where text ~ ").push_bind(pattern.exact().to_owned());
+    sql.push(format!(" limit {}) m) and ", most + 1));
 }
 
 fn push_exists(sql: &mut QueryBuilder<Postgres>, resource: Resource, path: &[String]) {

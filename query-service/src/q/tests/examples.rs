@@ -88,6 +88,41 @@ async fn the_examples_find_what_the_language_says() {
     }
 }
 
+/// Few strings are looked for one by one; of many, or long ones, every document is a candidate.
+#[tokio::test]
+async fn strings_in_metadata_are_found_however_many_and_long_they_are() {
+    let schema = |number: usize| match number {
+        300 => "x".repeat(5_000) + "/schema-300",
+        301 => "says \"hello\" \\ to all".to_owned(),
+        _ => format!("https://schemas.example/schema-{number}.json"),
+    };
+    let metadata = |number| {
+        let at = "2024-04-17T08:00:00.000Z";
+        json!({ "version": 1, "createdAt": at, "modifiedAt": at, "mixins": { "crm": schema(number), "other": ["a", "b"] } })
+    };
+    let segments: Vec<Segment> =
+        (0..302).map(|number| segment(&format!("s{number:03}"), json!({ "metadata": metadata(number) }))).collect();
+    let mut connection = database::connect().await;
+    database::insert_segments(&mut connection, "acme", &segments).await;
+    database::become_reader(&mut connection, "acme").await;
+    let long_path = format!("metadata.mixins.{}", "x".repeat(10_000));
+    for (text, expected) in [
+        ("metadata.mixins.crm:~schema-7.json$", 1),
+        ("metadata.mixins.crm:~schema-1...json", 100),
+        ("metadata.mixins.crm:~schema", 301),
+        ("metadata.mixins.crm:~schema-300", 1),
+        ("metadata.mixins.crm:~hello. . to", 1),
+        ("metadata.mixins.other:~^b$", 302),
+        ("metadata.mixins.other:~schema", 0),
+        ("metadata.mixins.crm:~nothing", 0),
+        (&format!("{long_path}:~schema"), 0),
+    ] {
+        let query = Query::parse(text).expect(text);
+        let found = database::find(&mut connection, "acme", &query, "").await;
+        assert_eq!(found.len(), expected, "{}", &text[..text.len().min(60)]);
+    }
+}
+
 #[tokio::test]
 async fn queries_as_large_as_allowed_are_answered() {
     let list = |field: &str, element: &str, count: usize| format!("{field}:({})", vec![element; count].join(","));
