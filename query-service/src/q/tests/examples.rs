@@ -111,7 +111,7 @@ async fn strings_in_metadata_are_found_however_many_and_long_they_are() {
         ("metadata.mixins.crm:~schema-1...json", 100),
         ("metadata.mixins.crm:~schema", 301),
         ("metadata.mixins.crm:~schema-300", 1),
-        ("metadata.mixins.crm:~hello. . to", 1),
+        ("metadata.mixins.crm:(~hello. . to)", 1),
         ("metadata.mixins.other:~^b$", 302),
         ("metadata.mixins.other:~schema", 0),
         ("metadata.mixins.crm:~nothing", 0),
