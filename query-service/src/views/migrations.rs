@@ -14,7 +14,7 @@ const ALL: [(i64, &str, &str); 6] = [
     (3, "reference", include_str!("../../migrations/0003_reference.sql")),
     (4, "wall", include_str!("../../migrations/0004_wall.sql")),
     (5, "history", include_str!("../../migrations/0005_history.sql")),
-    (6, "metadata texts", include_str!("../../migrations/0006_metadata_texts.sql")),
+    (6, "metadata_texts", include_str!("../../migrations/0006_metadata_texts.sql")),
 ];
 
 /// Brings the tables to which the connection's `search_path` leads up to date.
