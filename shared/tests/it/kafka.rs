@@ -114,8 +114,17 @@ async fn create(config: &KafkaConfig, partitions: i32, settings: &[(&str, &str)]
     for (name, value) in settings {
         topic = topic.set(name, value);
     }
-    for created in admin(config).create_topics([&topic], &AdminOptions::new()).await.expect("an answer") {
+    let admin = admin(config);
+    for created in admin.create_topics([&topic], &AdminOptions::new()).await.expect("an answer") {
         created.expect("a topic");
+    }
+    // A broker may say that it has created a topic, and a moment later not know of it yet.
+    let is_known = || {
+        let metadata = admin.inner().fetch_metadata(Some(&config.topic), Duration::from_secs(10)).expect("an answer");
+        metadata.topics().iter().any(|topic| !topic.partitions().is_empty())
+    };
+    while !is_known() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
