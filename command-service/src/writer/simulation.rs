@@ -8,8 +8,14 @@ mod check;
 mod client;
 mod world;
 
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
 use super::config::Sabotage;
-use check::Violation;
+use check::{Tally, Violation};
 use world::World;
 
 const SEEDS: u64 = 2000;
@@ -17,9 +23,37 @@ const SEEDS: u64 = 2000;
 /// Seeds that are enough to find each of the faults that are built in on purpose.
 const CONTROL_SEEDS: u64 = 3000;
 
-fn run(seed: u64, sabotage: Sabotage) -> Result<check::Tally, Violation> {
+fn run(seed: u64, sabotage: Sabotage) -> Result<Tally, Violation> {
+    let _told = scopeguard::guard_on_unwind(seed, |seed| eprintln!("seed {seed} panicked"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(World::new(seed, sabotage).live())
+}
+
+/// Runs seeds on all cores, each in its own world; all that happened, or a seed that went wrong.
+fn run_all(seeds: Range<u64>) -> Result<Tally, (u64, Violation)> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut tally = Tally::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return Ok(tally);
+            }
+            match run(seed, Sabotage::None) {
+                Ok(counted) => tally.add(&counted),
+                Err(violation) => return Err((seed, violation)),
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let mut tally = Tally::default();
+        for worker in workers {
+            tally.add(&worker.join().expect("no seed panics")?);
+        }
+        Ok(tally)
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the knobs of this test")]
@@ -33,15 +67,10 @@ fn no_seed_violates_an_invariant_or_linearizability() {
         Some(seed) => seed..seed + 1,
         None => 0..knob("SIMULATION_SEEDS").unwrap_or(SEEDS),
     };
-    let mut tally = check::Tally::default();
-    for seed in seeds.clone() {
-        match run(seed, Sabotage::None) {
-            Ok(counted) => tally.add(&counted),
-            Err(violation) => panic!("seed {seed}: {violation:?}"),
-        }
-    }
-    println!("{} seeds: {tally:?}", seeds.end - seeds.start);
-    if seeds.end - seeds.start > 100 {
+    let count = seeds.end - seeds.start;
+    let tally = run_all(seeds).unwrap_or_else(|(seed, violation)| panic!("seed {seed}: {violation:?}"));
+    println!("{count} seeds: {tally:?}");
+    if count > 100 {
         tally.assert_everything_happened();
     }
 }

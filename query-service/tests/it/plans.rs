@@ -112,9 +112,18 @@ impl Tables {
     }
 }
 
+/// One test, since to fill the tables takes far longer than all that is asked of them.
 #[tokio::test]
-async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
+async fn reads_use_indexes_at_size() {
     let tables = Tables::filled().await;
+    reads_of_items_and_pages_of_segments(&tables).await;
+    match_is_planned_with_indexes_once_or_for_its_values(&tables).await;
+    a_page_of_a_long_history_reads_the_rows_of_the_page(&tables).await;
+    reads_of_customers(&tables).await;
+    reads_of_what_is_theirs(&tables).await;
+}
+
+async fn reads_of_items_and_pages_of_segments(tables: &Tables) {
     let tenant = &tables.tenant;
     let lists = tables.read_by_indexes("lists of items", async |reader| {
         for (segment_id, site_code, only_active, q, sort, count) in [
@@ -170,9 +179,7 @@ async fn reads_of_items_and_pages_of_segments_use_indexes_at_size() {
     pages.await;
 }
 
-#[tokio::test]
-async fn match_uses_indexes_at_size_whether_planned_once_or_for_its_values() {
-    let tables = Tables::filled().await;
+async fn match_is_planned_with_indexes_once_or_for_its_values(tables: &Tables) {
     let products: Vec<ItemId> = (1..=200).map(|n| ItemId::parse(&format!("i{n}")).expect("an id")).collect();
     let segment_ids: Vec<SegmentId> = (1..=500).map(|n| SegmentId::parse(&format!("s{n}")).expect("an id")).collect();
     let asked = tables.read_by_indexes("match", async |reader| {
@@ -213,9 +220,7 @@ async fn match_uses_indexes_at_size_whether_planned_once_or_for_its_values() {
     }
 }
 
-#[tokio::test]
-async fn a_page_of_a_long_history_reads_the_rows_of_the_page() {
-    let tables = Tables::filled().await;
+async fn a_page_of_a_long_history_reads_the_rows_of_the_page(tables: &Tables) {
     let (tenant, segment_id) = (&tables.tenant, &SegmentId::parse("s7").expect("an id"));
     let instant = |text: &str| Some(text.parse().expect("an instant"));
     for (what, from, to, expected) in [
@@ -246,13 +251,6 @@ fn customer(legal_entity_id: Option<&str>) -> Customer {
         legal_entity_id: legal_entity_id.map(str::to_owned),
         legal_entities: vec!["le9".to_owned()],
     }
-}
-
-#[tokio::test]
-async fn reads_of_customers_and_of_what_is_theirs_use_indexes_at_size() {
-    let tables = Tables::filled().await;
-    reads_of_customers(&tables).await;
-    reads_of_what_is_theirs(&tables).await;
 }
 
 async fn reads_of_customers(tables: &Tables) {
