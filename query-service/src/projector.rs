@@ -17,7 +17,6 @@ mod apply;
 mod batch;
 mod bulk;
 mod change;
-mod copying;
 mod failure;
 mod feed;
 mod health;

@@ -29,7 +29,7 @@ fn run(seed: u64, sabotage: Sabotage) -> Result<Tally, Violation> {
     runtime.expect("a runtime").block_on(World::new(seed, sabotage).live())
 }
 
-/// Runs seeds on all cores, each in its own world; all that happened, or a seed that went wrong.
+/// Runs seeds on all cores, each in its own world; all that happened, or a seed that went wrong, which ends it.
 fn run_all(seeds: Range<u64>) -> Result<Tally, (u64, Violation)> {
     let next = AtomicU64::new(seeds.start);
     let work = || {
@@ -41,7 +41,10 @@ fn run_all(seeds: Range<u64>) -> Result<Tally, (u64, Violation)> {
             }
             match run(seed, Sabotage::None) {
                 Ok(counted) => tally.add(&counted),
-                Err(violation) => return Err((seed, violation)),
+                Err(violation) => {
+                    next.store(seeds.end, Ordering::Relaxed);
+                    return Err((seed, violation));
+                }
             }
         }
     };

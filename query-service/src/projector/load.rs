@@ -6,6 +6,7 @@
 //! projection does, into tables with everything that they need.
 
 mod copier;
+mod copying;
 mod filling;
 mod held;
 mod target;

@@ -1,7 +1,7 @@
 //! From the net effect of a batch to columns of arrays, one element a row, as `unnest` takes them.
 //!
-//! A new column: a field here, its value in `push`, and its place in [`super::copying`], in the statements of [`super::tables`] and
-//! in what [`super::load`] copies.
+//! A new column: a field here, its value in `push`, and its place in the statements of [`super::tables`] and in what
+//! [`super::load`] copies (`load/copying.rs`, `load/copier.rs`).
 
 mod assignments;
 mod history;

@@ -1,10 +1,10 @@
 //! Rows as COPY takes them, in its binary format: a tenth cheaper for the server than an insert. What is loaded is written so; see
-//! [`super::tables`] for why batches are not.
+//! [`crate::projector::tables`] for why batches are not.
 
 mod binary;
 
 pub use self::binary::{Tuple, Tuples};
-use super::rows::{HistoryRows, SegmentRows};
+use crate::projector::rows::{HistoryRows, SegmentRows};
 
 /// A table, and its columns in the order of the rows.
 #[derive(Debug, Clone, Copy)]
