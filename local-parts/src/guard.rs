@@ -26,11 +26,11 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Puts a guard on a server. `gentle` is the name of the signal that asks it to stop (`INT`, `TERM`); the
-    /// folders `rubbish` are removed when the server is gone.
-    pub fn new(server: Server, gentle: &str, claim: &Claim, rubbish: &[PathBuf]) -> io::Result<Self> {
+    /// Puts a guard on a server. `signal` is the name of the one that makes it stop (`INT`, `TERM`); the folders `rubbish`
+    /// are removed when the server is gone.
+    pub fn new(server: Server, signal: &str, claim: &Claim, rubbish: &[PathBuf]) -> io::Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "segments-guard", &server.pid().to_string(), server.mark(), gentle]).args(rubbish);
+        command.args(["-c", SCRIPT, "segments-guard", &server.pid().to_string(), server.mark(), signal]).args(rubbish);
         command.stdin(Stdio::piped()).stdout(claim.for_guard()?).stderr(Stdio::null());
         // Its own process group: Ctrl-C in a terminal is for us, not for it.
         let guard = command.current_dir("/").process_group(0).spawn()?;

@@ -1,6 +1,6 @@
-# Arguments: the server's pid, an argument of its command line, the name of the gentle signal, folders to remove.
+# Arguments: the server's pid, an argument of its command line, the name of the signal that stops it, folders to remove.
 # Standard input is a pipe from the process we guard for; its end is our signal. A line means: relieved.
-pid=$1 mark=$2 gentle=$3
+pid=$1 mark=$2 signal=$3
 shift 3
 
 # A number alone proves nothing: the server may be gone and its number given away. A zombie has no arguments.
@@ -15,7 +15,7 @@ running() {
 trap '' HUP INT
 read -r _ && exit
 
-running && kill -s "$gentle" "$pid"
+running && kill -s "$signal" "$pid"
 tenths=0
 while running; do
   sleep 0.1

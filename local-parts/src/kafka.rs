@@ -154,7 +154,9 @@ impl Kafka {
 
     /// Stops the broker for good, and removes what was temporary.
     pub async fn stop(mut self) {
-        self.halt().await;
+        if !self.options.remove_at_end {
+            self.halt().await;
+        }
         self.running.finish().await;
     }
 

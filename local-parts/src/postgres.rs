@@ -190,7 +190,9 @@ impl Postgres {
 
     /// Stops the server for good, and removes what was temporary.
     pub async fn stop(mut self) {
-        self.halt().await;
+        if !self.options.remove_at_end {
+            self.halt().await;
+        }
         self.running.finish().await;
     }
 

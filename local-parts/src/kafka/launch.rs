@@ -84,9 +84,11 @@ pub async fn left_running(
     Ok(None)
 }
 
+/// Puts a guard on a broker. One whose data goes with it need not write it down first.
 fn guarded(server: Server, options: &KafkaOptions, claim: &Claim) -> Result<Guarded, Error> {
-    let rubbish = options.remove_at_end.then(|| options.data_dir.clone());
-    Ok(Guarded::new(server, "TERM", claim, rubbish.as_slice())?)
+    let (signal, rubbish) =
+        if options.remove_at_end { ("KILL", vec![options.data_dir.clone()]) } else { ("TERM", Vec::new()) };
+    Ok(Guarded::new(server, signal, claim, &rubbish)?)
 }
 
 fn spawn(program: &Program, folder: &Folder) -> Result<Server, Error> {

@@ -37,10 +37,10 @@ pub async fn launch(cluster: &Cluster, options: &PostgresOptions, claim: &Claim)
     }
 }
 
-/// Puts a guard on a server.
+/// Puts a guard on a server. One whose data goes with it need not write it down first.
 pub fn guarded(server: Server, cluster: &Cluster, options: &PostgresOptions, claim: &Claim) -> Result<Guarded, Error> {
-    let rubbish = if options.remove_at_end { cluster.folders() } else { Vec::new() };
-    Ok(Guarded::new(server, "INT", claim, &rubbish)?)
+    let (signal, rubbish) = if options.remove_at_end { ("QUIT", cluster.folders()) } else { ("INT", Vec::new()) };
+    Ok(Guarded::new(server, signal, claim, &rubbish)?)
 }
 
 fn spawn(cluster: &Cluster, port: u16, durable: bool) -> Result<Server, Error> {
