@@ -258,6 +258,10 @@ async fn reads_are_refused_as_such_when_their_role_has_lost_its_rights_and_when_
     say("revoke select on all tables in schema v1 from $role").await;
     let without_rights = read().await.expect_err("no rights");
     say("drop owned by $role; drop role $role").await;
+    // The session of the refused read is put back beside us; with it gone, the next read must open one.
+    while reader.0.idle().is_empty() {
+        time::sleep(Duration::from_millis(1)).await;
+    }
     reader.0.idle().clear();
     let without_role = read().await.expect_err("no role");
     for (error, code) in [(without_rights, "42501"), (without_role, "22023")] {
