@@ -26,6 +26,8 @@ use tokio::{
 
 /// Clients at once.
 const CLIENTS: usize = 16;
+/// Of each client after a round, so that the log grows more slowly than it is read.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What is there before, so that every step takes a while.
 const SEGMENTS: usize = 2_000;
 /// When the rebuild is killed: as soon as it says that it begins with this.
@@ -49,6 +51,7 @@ impl Client {
             if is_over.load(Ordering::Relaxed) {
                 return;
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
