@@ -1,7 +1,8 @@
 //! A private PostgreSQL server, for the views.
 //!
 //! [`Postgres::start`] brings PostgreSQL 17 if the cache has none (`postgres/install.rs`), makes a database cluster in
-//! the data folder if there is none (`postgres/cluster.rs`), and starts the server on 127.0.0.1 with a random password.
+//! the data folder if there is none (`postgres/cluster.rs`), and starts the server on 127.0.0.1 and on a Unix socket of
+//! its own (`postgres/socket.rs`), with a random password.
 //! To change a setting of the server: `postgres/settings.rs`.
 
 use std::io;
@@ -22,6 +23,7 @@ mod install;
 mod launch;
 mod place;
 mod settings;
+mod socket;
 
 use cluster::Cluster;
 
@@ -159,8 +161,8 @@ impl Postgres {
     /// The [`url`](Self::url) of the server that another process runs on this data folder; none when none is ready.
     pub fn url_of_running(data_dir: &Path) -> Option<String> {
         let data_dir = data_dir.canonicalize().ok()?;
-        let port = place::known(&data_dir).find_map(|place| adopt::ready_port(&place))?;
-        cluster::url_of(&data_dir, port)
+        let (place, port) = place::known(&data_dir).find_map(|place| adopt::ready_port(&place).map(|port| (place, port)))?;
+        cluster::url_of(&data_dir, &place, port)
     }
 
     /// `postgres://…`: user, password, address and database (`segments`, empty at first).

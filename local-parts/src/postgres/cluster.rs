@@ -6,13 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::io::AsyncWriteExt;
 
 use crate::account::{self, Account};
 use crate::{paths, random};
 
 use super::install::Binaries;
-use super::{Error, PostgresOptions};
+use super::{Error, PostgresOptions, socket};
 
 /// The superuser's name, and the name of the database made for the views.
 const NAME: &str = "segments";
@@ -66,7 +67,7 @@ impl Cluster {
     }
 
     pub fn url(&self, port: u16) -> String {
-        url(&self.password, port)
+        url(&self.data(), &self.password, port)
     }
 
     /// A command that runs one of the server's programs under the server's account.
@@ -124,12 +125,15 @@ impl Cluster {
 }
 
 /// As [`Cluster::url`], of a cluster that another process has opened.
-pub fn url_of(data_dir: &Path, port: u16) -> Option<String> {
-    Some(url(&fs::read_to_string(password_file(data_dir)).ok()?, port))
+pub fn url_of(data_dir: &Path, place: &Path, port: u16) -> Option<String> {
+    Some(url(&data(place), &fs::read_to_string(password_file(data_dir)).ok()?, port))
 }
 
-fn url(password: &str, port: u16) -> String {
-    format!("postgres://{NAME}:{password}@127.0.0.1:{port}/{NAME}")
+/// A host that is a path is the folder of the socket, as in every URL for libpq.
+fn url(data: &Path, password: &str, port: u16) -> String {
+    let socket = socket::folder(data).map(|folder| utf8_percent_encode(folder, NON_ALPHANUMERIC).to_string());
+    let host = socket.unwrap_or_else(|| "127.0.0.1".to_owned());
+    format!("postgres://{NAME}:{password}@{host}:{port}/{NAME}")
 }
 
 /// The cluster's folder in a place.

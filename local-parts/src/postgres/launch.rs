@@ -13,7 +13,7 @@ use crate::paths;
 use crate::server::Server;
 
 use super::cluster::Cluster;
-use super::{Error, PostgresOptions, STOP_PATIENCE, adopt, settings};
+use super::{Error, PostgresOptions, STOP_PATIENCE, adopt, settings, socket};
 
 /// The backends of a killed postmaster notice it within a moment; until then its successor refuses to start.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -45,6 +45,7 @@ pub fn guarded(server: Server, cluster: &Cluster, options: &PostgresOptions, cla
 
 fn spawn(cluster: &Cluster, port: u16, durable: bool) -> Result<Server, Error> {
     let data = cluster.data();
+    socket::remove_left(&data)?;
     let log = paths::fresh_log(&cluster.log())?;
     let mut command = cluster.program("postgres");
     command.args(settings::arguments(&data, port, durable));

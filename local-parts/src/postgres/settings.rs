@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
+use super::socket;
+
 /// Fit for views on a small machine: short transactions, an SSD, no replication, nothing that cannot be rebuilt.
-const ALWAYS: [(&str, &str); 16] = [
+const ALWAYS: [(&str, &str); 15] = [
     ("listen_addresses", "127.0.0.1"),
-    // Sockets in shared folders are of no use here; the password guards the port.
-    ("unix_socket_directories", ""),
     ("max_connections", "100"),
     ("shared_buffers", "256MB"),
     ("effective_cache_size", "1GB"),
@@ -33,7 +33,8 @@ const NOT_DURABLE: [(&str, &str); 3] = [("fsync", "off"), ("synchronous_commit",
 pub fn arguments(data: &Path, port: u16, durable: bool) -> Vec<String> {
     let mut arguments = vec!["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
     let sometimes: &[(&str, &str)] = if durable { &[] } else { &NOT_DURABLE };
-    for (name, value) in ALWAYS.iter().chain(sometimes) {
+    let socket = ("unix_socket_directories", socket::folder(data).unwrap_or_default());
+    for (name, value) in ALWAYS.iter().chain(sometimes).chain([&socket]) {
         arguments.extend(["-c".to_owned(), format!("{name}={value}")]);
     }
     arguments

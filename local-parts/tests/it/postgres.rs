@@ -8,7 +8,7 @@ use local_parts::postgres::Error;
 use local_parts::{Postgres, PostgresOptions};
 use sqlx::{Connection, PgConnection};
 
-use crate::support::{Scratch, ask, eventually, execute, listens};
+use crate::support::{Scratch, ask, eventually, execute, listens, port};
 
 #[tokio::test]
 async fn a_private_17_answers_and_stops() {
@@ -21,8 +21,26 @@ async fn a_private_17_answers_and_stops() {
     assert_eq!(ask(&url, "select current_setting('fsync')").await, "on");
     assert_eq!(ask(&url, "select current_setting('listen_addresses')").await, "127.0.0.1");
     assert_eq!(ask(&url, "select lower('ÄÖ')").await, "äö", "letters beyond ASCII have cases");
+    assert_eq!(ask(&url, CLIENT).await, "a socket");
+    assert_eq!(ask(&over_tcp(&url), CLIENT).await, "127.0.0.1");
     postgres.stop().await;
     assert!(!listens(&url));
+}
+
+const CLIENT: &str = "select coalesce(host(inet_client_addr()), 'a socket')";
+
+fn over_tcp(url: &str) -> String {
+    let (who, _) = url.split_once('@').expect("a user and a password");
+    format!("{who}@127.0.0.1:{}/segments", port(url))
+}
+
+#[tokio::test]
+async fn a_folder_whose_path_is_too_long_for_a_socket_has_tcp() {
+    let scratch = Scratch::new();
+    let options = PostgresOptions::new(scratch.join(&"long".repeat(25)));
+    let postgres = Postgres::start(options).await.expect("a server");
+    assert_eq!(ask(&postgres.url(), CLIENT).await, "127.0.0.1");
+    postgres.stop().await;
 }
 
 #[tokio::test]
@@ -66,16 +84,20 @@ async fn what_was_committed_outlives_a_kill_of_the_postmaster() {
 }
 
 #[tokio::test]
-async fn a_pid_file_whose_number_now_is_someone_elses_does_no_harm() {
+async fn files_whose_number_now_is_someone_elses_do_no_harm() {
     let scratch = Scratch::new();
     let options = PostgresOptions::new(scratch.join("data"));
     let mut postgres = Postgres::start(options.clone()).await.expect("a server");
+    let port = postgres.port();
     postgres.kill().await;
     drop(postgres);
-    let file = scratch.join("data/postgres/postmaster.pid");
-    let stale = fs::read_to_string(&file).expect("a killed server leaves its file");
-    let (_, rest) = stale.split_once('\n').expect("lines");
-    fs::write(&file, format!("{}\n{rest}", std::process::id())).expect("written");
+    for file in ["postmaster.pid".to_owned(), format!(".s.PGSQL.{port}.lock")] {
+        let file = scratch.join("data/postgres").join(file);
+        let stale = fs::read_to_string(&file).expect("a killed server leaves its file");
+        let (_, rest) = stale.split_once('\n').expect("lines");
+        fs::write(&file, format!("{}\n{rest}", std::process::id())).expect("written");
+    }
+    let options = PostgresOptions { port: Some(port), ..options };
     let postgres = Postgres::start(options).await.expect("a server again");
     assert_eq!(ask(&postgres.url(), "select 'fine'").await, "fine");
     postgres.stop().await;
