@@ -161,7 +161,8 @@ impl Postgres {
     /// The [`url`](Self::url) of the server that another process runs on this data folder; none when none is ready.
     pub fn url_of_running(data_dir: &Path) -> Option<String> {
         let data_dir = data_dir.canonicalize().ok()?;
-        let (place, port) = place::known(&data_dir).find_map(|place| adopt::ready_port(&place).map(|port| (place, port)))?;
+        let (place, port) =
+            place::known(&data_dir).find_map(|place| adopt::ready_port(&place).map(|port| (place, port)))?;
         cluster::url_of(&data_dir, &place, port)
     }
 

@@ -17,6 +17,7 @@ mod apply;
 mod batch;
 mod bulk;
 mod change;
+mod copying;
 mod failure;
 mod feed;
 mod health;
@@ -49,6 +50,7 @@ pub use load::{Lane, deal};
 pub(crate) use reference::category_doc;
 pub use reference::{CatalogueLane, Reference};
 pub use stats::describe;
+pub use tables::Writing;
 pub(crate) use watch::is_all;
 
 use self::{hub::Hub, worker::Worker};
@@ -64,11 +66,13 @@ pub struct Options {
     pub batch_records: usize,
     /// From a log of this many records, empty views are filled without GIN indexes, which are made at the end.
     pub bulk_from: u64,
+    /// How new rows are written; none: as is cheapest over the connection.
+    pub writing: Option<Writing>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bury_from: 50_000, batch_records: 1_000, bulk_from: 20_000 }
+        Self { bury_from: 50_000, batch_records: 1_000, bulk_from: 20_000, writing: None }
     }
 }
 

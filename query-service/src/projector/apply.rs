@@ -8,15 +8,20 @@ use super::{
     failure::Failure,
     position::{self, Outrun, column},
     rows::Rows,
-    tables,
+    tables::{self, Writing},
 };
 
 /// Applies it; where the partition stands then. A segment that lost `bury_from` assignments at once is buried.
-pub async fn apply(connection: &mut PgConnection, batch: Batch, bury_from: u64) -> Result<Acceptance, Failure> {
+pub async fn apply(
+    connection: &mut PgConnection,
+    writing: Writing,
+    batch: Batch,
+    bury_from: u64,
+) -> Result<Acceptance, Failure> {
     let (from, to) = (batch.from, batch.acceptance.clone());
     let rows = Rows::of(batch, bury_from)?;
     let mut transaction = connection.begin().await?;
-    tables::write(&mut transaction, column(to.partition), &rows).await?;
+    tables::write(&mut transaction, writing, column(to.partition), &rows).await?;
     if !position::advance(&mut transaction, from, &to).await? {
         transaction.rollback().await?;
         return Err(Outrun.into());

@@ -6,7 +6,6 @@
 //! projection does, into tables with everything that they need.
 
 mod copier;
-mod copying;
 mod filling;
 mod held;
 mod target;
@@ -20,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use self::copier::{Chunk, Copier, Gone};
 pub(crate) use self::filling::Filling;
-use super::{Options, apply::apply, batch::Batch, failure::Failure, position, rows::Rows, with_plans};
+use super::{Options, apply::apply, batch::Batch, failure::Failure, position, rows::Rows, tables::Writing, with_plans};
 use crate::verify::{self, Fold};
 
 /// Records in a batch that is written.
@@ -166,7 +165,7 @@ async fn write_all(
 async fn write(connection: &mut PgConnection, batch: Batch, writers: &Semaphore) -> Result<(), Failure> {
     // Never closed; and without a permit there would only be more at once.
     let _permit = writers.acquire().await;
-    apply(connection, batch, Options::default().bury_from).await.map(drop)
+    apply(connection, Writing::Inserted, batch, Options::default().bury_from).await.map(drop)
 }
 
 /// Collects until the batch is full; whether there are no more records.

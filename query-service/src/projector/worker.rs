@@ -18,6 +18,7 @@ use super::{
     health::{Health, State},
     hub::Hub,
     position, stats,
+    tables::Writing,
     watch::is_all,
 };
 use crate::progress::Progress;
@@ -162,7 +163,8 @@ impl<L: EventLog> Worker<L> {
         let epoch = self.progress.epoch();
         stats::ignored(self.health.version(), self.partition, &batch.ignored);
         let records = batch.records();
-        let to = apply::apply(connection, batch, self.options.bury_from).await?;
+        let writing = self.options.writing.unwrap_or_else(|| Writing::over(&self.database));
+        let to = apply::apply(connection, writing, batch, self.options.bury_from).await?;
         self.progress.publish(epoch, self.partition, to.next_offset());
         stats::applied(self.health.version(), self.partition, records, started.elapsed());
         Ok(())

@@ -9,11 +9,13 @@ use shared::log::Offset;
 use tokio::sync::mpsc;
 
 use super::{
-    copying::{self, Tuple, Tuples},
     held::{Assignments as HeldAssignments, Document, Held, Incarnation, Segment},
     target::Target,
 };
-use crate::projector::rows::{AssignmentKeys, AssignmentRows, Assignments, Deletions, HistoryRows, Rows, SegmentRows};
+use crate::projector::{
+    copying::{self, Tuple, Tuples},
+    rows::{AssignmentKeys, AssignmentRows, Assignments, Deletions, HistoryRows, Rows, SegmentRows},
+};
 
 /// Rows are handed over when there are so many bytes for a table.
 const CHUNK: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! The tables that a log is copied into, and what is left to do when all of it is there.
 
-use super::copying::{self, Table};
+use crate::projector::copying::{self, Table};
 
 /// A table. The last four are there for as long as it takes: they name rows of others that do not last, or are put in order later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

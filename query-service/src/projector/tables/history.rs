@@ -2,7 +2,11 @@
 
 use sqlx::{Executor as _, PgConnection};
 
-use crate::projector::rows::HistoryRows;
+use super::Writing;
+use crate::projector::{
+    copying::{self, Tuple},
+    rows::HistoryRows,
+};
 
 const APPEND: &str = "
     insert into segment_history (partition, tenant, segment_id, happened_at, log_offset, version, type, actor, command_id,
@@ -13,9 +17,18 @@ const APPEND: &str = "
         as new (tenant, segment_id, happened_at, log_offset, version, type, actor, command_id, operations, doc)";
 
 /// Appends what happened.
-pub async fn append(connection: &mut PgConnection, partition: i16, rows: &HistoryRows) -> Result<(), sqlx::Error> {
+pub async fn append(
+    connection: &mut PgConnection,
+    writing: Writing,
+    partition: i16,
+    rows: &HistoryRows,
+) -> Result<(), sqlx::Error> {
     if rows.key.is_empty() {
         return Ok(());
+    }
+    if writing == Writing::Copied {
+        let row = |row: &mut Tuple<'_>, n| copying::entry(row, partition, rows, n);
+        return copying::HISTORY.copy(connection, rows.log_offset.len(), row).await;
     }
     let statement = sqlx::query(APPEND)
         .bind(partition)
