@@ -1,8 +1,8 @@
 //! The projector: reads the log and writes the views, exactly once.
 //!
 //! One [`worker`] per partition, with its own connection; one [`hub`] reads the log for all. A [`feed`] collects records into
-//! a [`batch`] (for each segment its net [`change`]), which becomes [`rows`], which [`tables`] writes in one transaction with
-//! the new [`position`]. What goes wrong is judged in [`failure`]. Empty views are filled in [`bulk`].
+//! a [`batch`] (for each segment its net [`change`]), which becomes [`rows`], which [`tables`] writes (new ones perhaps by [`copying`]) in
+//! one transaction with the new [`position`]. What goes wrong is judged in [`failure`]. Empty views are filled in [`bulk`].
 //!
 //! [`Reference`] does the same for the reference log, which other systems write.
 //!

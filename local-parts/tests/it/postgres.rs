@@ -50,6 +50,8 @@ async fn the_password_is_needed_and_only_its_owner_can_read_it() {
     let password = fs::read_to_string(scratch.join("data/password")).expect("a password");
     let mode = fs::metadata(scratch.join("data/password")).expect("its mode").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    let once = "select (rolpassword like 'SCRAM-SHA-256$1:%')::text from pg_authid where rolname = current_user";
+    assert_eq!(ask(&postgres.url(), once).await, "true", "what is random is hashed once");
     let guessed = postgres.url().replace(&password, "guessed");
     let refused = PgConnection::connect(&guessed).await;
     assert!(refused.expect_err("refused").to_string().contains("password authentication failed"));

@@ -41,7 +41,7 @@ enum Way {
     /// Nowhere else.
     Fold,
     /// By statements.
-    Write(PgConnection, Batch),
+    Write(PgConnection, Writing, Batch),
     /// By copying.
     Copy(Box<Copier>, Batch),
 }
@@ -65,9 +65,10 @@ impl Lane {
     /// When the database does not answer.
     pub async fn load(fold: Fold, partitions: u16, database: PgConnectOptions) -> Result<Self, Failure> {
         let partition = fold.acceptance().partition;
+        let writing = Writing::over(&database);
         let mut connection = PgConnection::connect_with(&with_plans(database)).await?;
         let stored = position::load(&mut connection, partition, partitions).await?;
-        Ok(Self { fold, way: Way::Write(connection, Batch::after(stored, BATCH_RECORDS)) })
+        Ok(Self { fold, way: Way::Write(connection, writing, Batch::after(stored, BATCH_RECORDS)) })
     }
 
     fn partition(&self) -> Partition {
@@ -83,7 +84,9 @@ impl Lane {
                     heap.iter().try_for_each(|record| fold.add(record))?;
                 }
             }
-            Way::Write(connection, batch) => write_all(&mut fold, connection, batch, records, &writers).await?,
+            Way::Write(connection, writing, batch) => {
+                write_all(&mut fold, connection, writing, batch, records, &writers).await?;
+            }
             Way::Copy(copier, batch) => copy_all(&mut fold, *copier, batch, records).await?,
         }
         Ok(fold)
@@ -138,6 +141,7 @@ fn nobody_copies(_: Gone) -> Failure {
 async fn write_all(
     fold: &mut Fold,
     mut connection: PgConnection,
+    writing: Writing,
     mut batch: Batch,
     mut records: mpsc::Receiver<Vec<Record>>,
     writers: &Semaphore,
@@ -149,23 +153,30 @@ async fn write_all(
         let full = std::mem::replace(&mut batch, following);
         if is_over {
             if full.records() > 0 {
-                write(&mut connection, full, writers).await?;
+                write(&mut connection, writing, full, writers).await?;
             }
             return Ok(connection.close().await?);
         }
         // While one is written, the next is collected.
-        let (applied, collected) =
-            future::join(write(&mut connection, full, writers), collect(fold, &mut batch, &mut waiting, &mut records))
-                .await;
+        let (applied, collected) = future::join(
+            write(&mut connection, writing, full, writers),
+            collect(fold, &mut batch, &mut waiting, &mut records),
+        )
+        .await;
         applied?;
         collected?;
     }
 }
 
-async fn write(connection: &mut PgConnection, batch: Batch, writers: &Semaphore) -> Result<(), Failure> {
+async fn write(
+    connection: &mut PgConnection,
+    writing: Writing,
+    batch: Batch,
+    writers: &Semaphore,
+) -> Result<(), Failure> {
     // Never closed; and without a permit there would only be more at once.
     let _permit = writers.acquire().await;
-    apply(connection, Writing::Inserted, batch, Options::default().bury_from).await.map(drop)
+    apply(connection, writing, batch, Options::default().bury_from).await.map(drop)
 }
 
 /// Collects until the batch is full; whether there are no more records.

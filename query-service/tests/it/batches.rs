@@ -94,8 +94,8 @@ pub async fn tell(story: &mut Story, step: Step) {
     }
 }
 
-/// The law of the batches: applied one by one, all at once or in parts, inserted or copied, with big deletions buried or not, and interrupted by
-/// a crash, the same log makes the same views, and they are what the commands say.
+/// The law of the batches: applied one by one, all at once or in parts, inserted or copied, with big deletions buried or not,
+/// and interrupted by a crash, the same log makes the same views, and they are what the commands say.
 #[test]
 fn the_same_log_makes_the_same_views_in_batches_of_any_size() {
     let runtime =
