@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use local_parts::{Postgres, PostgresOptions};
+use local_parts::Postgres;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -25,6 +25,9 @@ use crate::{
 /// The names of the logs, as `segments up` has them.
 pub const LOG: &str = "log.sqlite";
 pub const REFERENCE: &str = "reference.sqlite";
+
+/// Where `segments up` has what belongs to either kind of log, in its data folder.
+const WORLDS: [&str; 2] = ["local", "kafka"];
 
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_millis(50);
@@ -143,8 +146,8 @@ async fn is_ready(address: SocketAddr) -> bool {
 #[derive(Debug)]
 pub struct Stack {
     program: Program,
-    /// None if there are no views.
-    postgres: Option<Postgres>,
+    /// Where its views are, if it has any.
+    database_url: Option<String>,
     authorization: String,
     numbers: Cell<u64>,
 }
@@ -155,13 +158,14 @@ impl Stack {
     /// # Errors
     /// When a part of it does not start.
     pub async fn start(plan: &Plan, folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
-        // Ours, so that the floor can ask the same database.
-        let postgres = Postgres::start(PostgresOptions::new(folder.join("postgres"))).await?;
         let mut command = up(plan, folder);
-        command.args(["--database-url", &postgres.url()]).args(more);
+        command.args(more);
         let program = Program::start(command).await?;
         let authorization = authorization(program.address, None).await?;
-        Ok(Self { program, postgres: Some(postgres), authorization, numbers: Cell::new(0) })
+        // Its own server, which the floor asks too.
+        let database_url =
+            WORLDS.iter().find_map(|world| Postgres::url_of_running(&folder.join(world).join("postgres")));
+        Ok(Self { program, database_url, authorization, numbers: Cell::new(0) })
     }
 
     /// Starts the command service alone; nothing can be read. Segments are numbered from `first` on.
@@ -177,7 +181,7 @@ impl Stack {
         command.args(["--log", "off"]).arg("--data-dir").arg(folder).arg("--dev-issuer").arg(folder.join("issuer"));
         let program = Program::start_at(command, address).await?;
         let authorization = authorization(address, None).await?;
-        Ok(Self { program, postgres: None, authorization, numbers: Cell::new(first) })
+        Ok(Self { program, database_url: None, authorization, numbers: Cell::new(first) })
     }
 
     /// Where it answers.
@@ -189,8 +193,8 @@ impl Stack {
     ///
     /// # Errors
     /// When it has none.
-    pub fn database_url(&self) -> anyhow::Result<String> {
-        Ok(self.postgres.as_ref().context("it has no views")?.url())
+    pub fn database_url(&self) -> anyhow::Result<&str> {
+        self.database_url.as_deref().context("it has no views")
     }
 
     /// The memory of the program, without that of its database, in bytes.
@@ -255,11 +259,7 @@ impl Stack {
     /// # Errors
     /// When it does not stop in order.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.program.stop().await?;
-        if let Some(postgres) = self.postgres {
-            postgres.stop().await;
-        }
-        Ok(())
+        self.program.stop().await
     }
 }
 

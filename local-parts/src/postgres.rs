@@ -22,10 +22,13 @@ mod cluster;
 mod install;
 mod launch;
 mod place;
+mod priority;
 mod settings;
 mod socket;
 
 use cluster::Cluster;
+
+pub use priority::give_way;
 
 /// A fast shutdown writes what is dirty; on a slow disk that takes a while.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);

@@ -19,6 +19,7 @@ mod opening;
 mod reader;
 pub mod registry;
 pub mod segments;
+pub mod sessions;
 mod version;
 mod visible;
 mod wall;

@@ -6,6 +6,7 @@
 mod args;
 pub mod local;
 mod parts;
+mod priority;
 
 use std::{net::TcpListener, path::Path, sync::Arc, time::Duration};
 

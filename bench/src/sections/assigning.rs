@@ -51,7 +51,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
         Ok(start.elapsed())
     });
     let own = own.await?;
-    let alone = pgbench::rate(&stack.database_url()?, &own_segments(), CONNECTIONS, plan.times).await?;
+    let alone = pgbench::rate(stack.database_url()?, &own_segments(), CONNECTIONS, plan.times).await?;
 
     let turn = Cell::new(0_u64);
     let bulks = closed_loop(stack.address(), CONNECTIONS, plan.times, async |connection| {

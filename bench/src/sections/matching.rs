@@ -79,7 +79,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let of_stack = Asked { address: stack.address(), authorization: stack.authorization().1, questions: &questions };
     let by_sql = of_stack.ask(plan.times).await?;
     let without_index = stack.memory()?;
-    let alone = pgbench::rate(&stack.database_url()?, &script(segments), CONNECTIONS, plan.times).await?;
+    let alone = pgbench::rate(stack.database_url()?, &script(segments), CONNECTIONS, plan.times).await?;
     stack.stop().await?;
 
     let assignments = segments * (PRODUCTS + CATEGORIES);

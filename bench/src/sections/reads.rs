@@ -39,7 +39,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let stack = Stack::start(plan, folder.path(), &[]).await?;
     fill(&stack, plan.segments).await?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--serve-reads", &stack.database_url()?]);
+    command.args(["--serve-reads", stack.database_url()?]);
     let floor = Program::start(command).await?;
 
     let service = Reader { address: stack.address(), base: segments_path(), headers: vec![stack.authorization()] };

@@ -7,16 +7,20 @@ use local_parts::{Kafka, KafkaOptions, Postgres, PostgresOptions};
 use query_service::views::Database;
 use shared::log::kafka::{KafkaConfig, KafkaLog};
 
+use tokio::task::JoinSet;
+
 use super::{
     PARTITIONS,
     args::{KafkaChoice, UpArgs},
-    local, say,
+    local, priority, say,
 };
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Parts {
     postgres: Option<Postgres>,
+    /// What cares for it meanwhile.
+    caring: JoinSet<()>,
     kafka: Option<Kafka>,
 }
 
@@ -31,6 +35,7 @@ impl Parts {
         let postgres = Postgres::start(options).await.context("PostgreSQL cannot be started")?;
         say("postgres", format_args!("private PostgreSQL {} on port {}", postgres.version(), postgres.port()));
         let database = Database::at(postgres.url());
+        self.caring.spawn(priority::run(database.clone()));
         self.postgres = Some(postgres);
         Ok(database)
     }
@@ -57,7 +62,8 @@ impl Parts {
     }
 
     /// Stops what was started.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        self.caring.shutdown().await;
         if let Some(postgres) = self.postgres {
             postgres.stop().await;
         }

@@ -19,15 +19,21 @@ use crate::{
 pub struct UpOptions {
     name: &'static str,
     data: PathBuf,
-    database_url: String,
+    /// None: the program brings a server of its own.
+    database_url: Option<String>,
     more: Vec<String>,
 }
 
 impl UpOptions {
     /// As a newcomer starts it, on a fresh folder and database.
     pub async fn plain(name: &'static str) -> Self {
-        let database_url = testing::database().await.url().to_owned();
-        Self { name, data: data_folder(), database_url, more: Vec::new() }
+        let database_url = Some(testing::database().await.url().to_owned());
+        Self { database_url, ..Self::alone(name) }
+    }
+
+    /// As a newcomer starts it, on a fresh folder.
+    pub fn alone(name: &'static str) -> Self {
+        Self { name, data: data_folder(), database_url: None, more: Vec::new() }
     }
 
     /// The same, but it trusts the tokens that tests make.
@@ -53,9 +59,9 @@ impl UpOptions {
         self
     }
 
-    /// The database of its views.
+    /// The database of its views, unless it brings its own.
     pub fn database_url(&self) -> &str {
-        &self.database_url
+        self.database_url.as_deref().expect("a database was given")
     }
 
     /// The folder of its data.
@@ -77,7 +83,7 @@ impl SegmentsUp {
     pub async fn start(options: &UpOptions, rubbish: &[&Path]) -> Self {
         let mut command = Command::new(binary("segments"));
         command.arg("up").arg("--data-dir").arg(&options.data).args(["--listen", "127.0.0.1:0"]);
-        command.args(["--database-url", &options.database_url]).args(&options.more);
+        command.args(options.database_url.iter().flat_map(|url| ["--database-url", url])).args(&options.more);
         // What a shell around us has set for a service must not reach this one.
         for variable in ["LISTEN", "DATABASE_URL", "KAFKA_BROKERS", "JWKS_FILE", "JWKS_URL", "DEV_ISSUER", "DATA_DIR"] {
             command.env_remove(variable);

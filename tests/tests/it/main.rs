@@ -27,6 +27,8 @@ mod matching;
 mod operations;
 mod own;
 mod patch;
+#[cfg(target_os = "linux")]
+mod priority;
 mod put;
 mod q;
 mod reading;
