@@ -6,6 +6,7 @@
 
 mod import;
 mod log;
+mod priority;
 mod sample;
 mod token;
 mod up;
@@ -42,7 +43,8 @@ enum Command {
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     if matches!(command, Command::Views(_)) {
-        views::give_way();
+        // The services on the same machine come first.
+        priority::give_way(priority::FAR);
     }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(command)),

@@ -4,9 +4,10 @@
 //! A data folder holds one world for each kind of log, so that views never meet a log that they were not made from.
 
 mod args;
+mod background;
 pub mod local;
 mod parts;
-mod priority;
+mod sessions;
 
 use std::{net::TcpListener, path::Path, sync::Arc, time::Duration};
 
@@ -43,6 +44,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 use crate::sample;
 use args::KafkaChoice;
 pub use args::UpArgs;
+use background::Background;
 use parts::Parts;
 
 /// Partitions of a new log.
@@ -243,7 +245,8 @@ async fn serve_both(
     let (close, closed) = oneshot::channel::<()>();
     // Dropping the other end means to stop.
     let closing = closed.map(drop);
-    let mut work = tokio::spawn(work);
+    let background = Background::start()?;
+    let mut work = background.spawn(work);
     let mut server = tokio::spawn(serve(listener, router, ServerOptions::default(), closing));
     let mut ended = command.ended;
     let mut announced = std::pin::pin!(announce(args, &url, &readiness).fuse());

@@ -46,15 +46,6 @@ enum Command {
     Drop(change::DropArgs),
 }
 
-/// How much less of a processor that others want this process takes.
-const NICE: i32 = 10;
-
-/// From here on the services on the same machine come first. Threads take it over from the one that makes them.
-pub fn give_way() {
-    // It is a courtesy, and only that.
-    let _ = rustix::process::nice(NICE);
-}
-
 /// Does it.
 pub async fn run(args: ViewsArgs) -> ExitCode {
     let done = match args.command {

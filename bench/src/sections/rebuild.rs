@@ -44,9 +44,9 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let stack = Stack::start(plan, folder.path(), &["--match-index", "off"]).await?;
     let url = stack.database_url()?;
 
-    let steps = rebuild(plan, folder.path(), &url).await?;
+    let steps = rebuild(plan, folder.path(), url).await?;
     let alone = steps.iter().map(|(_, took)| *took).sum();
-    let (copied, indexed) = copy(folder.path(), &url).await?;
+    let (copied, indexed) = copy(folder.path(), url).await?;
     let what = |what: &str| format!("{} events, {} products a segment: {what}", plan.events, plan.products);
     let rate = |took: Duration| plan.events as f64 / took.as_secs_f64();
     report.aimed(SECTION, what("rebuilt"), rate(alone), "/s", Aim::AtLeast(60_000.0));
@@ -61,7 +61,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     // Beside a client that writes one segment after the other.
     let deadline = Instant::now() + plan.times.measured;
     let before = latencies(&stack, async || Instant::now() < deadline).await?;
-    let mut rebuilding = command(plan, folder.path(), &url).spawn()?;
+    let mut rebuilding = command(plan, folder.path(), url).spawn()?;
     let during = latencies(&stack, async || matches!(rebuilding.try_wait(), Ok(None))).await?;
     ensure!(rebuilding.wait().await?.success(), "the rebuild under load failed");
     let [before, during] = [before, during].map(|latencies| p99(latencies).as_secs_f64() * 1000.0);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::{
     PARTITIONS,
     args::{KafkaChoice, UpArgs},
-    local, priority, say,
+    local, say, sessions,
 };
 
 /// See the module.
@@ -35,7 +35,7 @@ impl Parts {
         let postgres = Postgres::start(options).await.context("PostgreSQL cannot be started")?;
         say("postgres", format_args!("private PostgreSQL {} on port {}", postgres.version(), postgres.port()));
         let database = Database::at(postgres.url());
-        self.caring.spawn(priority::run(database.clone()));
+        self.caring.spawn(sessions::run(database.clone()));
         self.postgres = Some(postgres);
         Ok(database)
     }

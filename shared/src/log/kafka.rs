@@ -67,7 +67,7 @@ impl KafkaLog {
     /// command that puts it right. Less than three replicas are only warned of.
     pub async fn connect(config: KafkaConfig) -> Result<Self, ConnectError> {
         let looker = config.looker().map_err(|error| ConnectError::unreachable(&config, &error))?;
-        let (looker, common, hangs) = (Arc::new(looker), Common::default(), watch::Sender::new(0));
+        let (looker, common, hangs) = (Arc::new(looker), Common::new(), watch::Sender::new(0));
         let log = Self(Arc::new(Inner { config, looker, common, hangs }));
         topics::check_events(&log.0.config, log.0.looker.clone()).await?;
         Ok(log)

@@ -46,7 +46,7 @@ async fn on_a_server_that_the_program_brings_what_writes_views_gives_way_and_wha
     let nice = |nice| GivesWay { nice, session: if divided { format!("nice {nice}") } else { String::new() } };
     let writes_do = async || {
         let partitions = give_way("^projector [0-9]+$").await;
-        partitions.len() == 6 && partitions.iter().all(|partition| *partition == nice(10))
+        partitions.len() == 6 && partitions.iter().all(|partition| *partition == nice(5))
     };
     Shop::at(&up.origin).eventually("what writes views gives way", writes_do).await;
     let reads = give_way("^query-service$").await;

@@ -8,7 +8,7 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc},
     thread,
     time::Duration,
 };
@@ -38,8 +38,20 @@ const QUIET: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 256;
 
 /// The common consumer of a log, if there is one now.
-#[derive(Clone, Default)]
-pub(super) struct Common(Arc<Mutex<Weak<Shared>>>);
+#[derive(Clone)]
+pub(super) struct Common {
+    held: Arc<Mutex<Weak<Shared>>>,
+    /// Makes its thread. Whoever is the first to need it may be a thread that gives way to others, and what such a thread makes
+    /// would give way, too.
+    threads: mpsc::Sender<Reading>,
+}
+
+/// What the thread of a common consumer does.
+struct Reading {
+    config: KafkaConfig,
+    positions: Vec<(Partition, Offset)>,
+    readers: Weak<Shared>,
+}
 
 /// What the common consumer has read. It reads for as long as somebody holds this.
 struct Shared {
@@ -55,6 +67,14 @@ impl fmt::Debug for Common {
 }
 
 impl Common {
+    /// None yet; its thread will have the priority of this one.
+    pub(super) fn new() -> Self {
+        let (threads, wanted) = mpsc::channel::<Reading>();
+        let make = move || wanted.iter().for_each(Reading::begin);
+        spawn("kafka-threads", make);
+        Self { held: Arc::default(), threads }
+    }
+
     /// The records of the events from these offsets on, and then as they come.
     pub(super) fn read(
         &self,
@@ -75,13 +95,13 @@ impl Common {
 
     /// What is read for all, if a reader that has come so far misses nothing with it.
     fn join(&self, positions: &[(Partition, Offset)]) -> Option<Arc<Shared>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.upgrade().filter(|shared| shared.recent.covers(positions))
     }
 
     /// Starts reading for all at these positions, of all partitions, unless somebody has.
     fn start(&self, config: &KafkaConfig, positions: &[(Partition, Offset)]) -> Option<Arc<Shared>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.upgrade().is_some_and(|shared| !shared.recent.is_closed()) {
             return None;
         }
@@ -90,33 +110,45 @@ impl Common {
             ends[partition.index()] = *next;
         }
         let shared = Arc::new(Shared { recent: Recent::new(&ends), failure: OnceLock::new() });
-        let (readers, config, positions) = (Arc::downgrade(&shared), config.clone(), positions.to_vec());
-        *held = readers.clone();
-        let work = move || read_for_all(&config, &positions, &readers);
-        if let Err(error) = thread::Builder::new().name("kafka-common".to_owned()).spawn(work) {
-            tracing::warn!(%error, "no thread for a common consumer; every reader keeps its own");
-            *held = Weak::new();
-            return None;
-        }
+        *held = Arc::downgrade(&shared);
+        let reading = Reading { config: config.clone(), positions: positions.to_vec(), readers: held.clone() };
+        // It fails when there is no thread that makes threads.
+        self.threads.send(reading).ok()?;
         Some(shared)
     }
 }
 
-/// Until nobody needs it any more, or an error comes.
-fn read_for_all(config: &KafkaConfig, positions: &[(Partition, Offset)], readers: &Weak<Shared>) {
-    let _closing = Closing(readers);
-    let read = tail::each_heap(config, &config.topic, positions, Until::Forever, tail::record, |heap| {
-        readers.upgrade().map(|shared| shared.recent.publish(heap)).is_some()
-    });
-    if let (Err(error), Some(shared)) = (read, readers.upgrade()) {
-        shared.failure.get_or_init(|| error.to_string());
+impl Reading {
+    fn begin(self) {
+        let closing = Closing(self.readers.clone());
+        spawn("kafka-common", move || {
+            let _closing = closing;
+            self.read_for_all();
+        });
+    }
+
+    /// Until nobody needs it any more, or an error comes.
+    fn read_for_all(&self) {
+        let Self { config, positions, readers } = self;
+        let read = tail::each_heap(config, &config.topic, positions, Until::Forever, tail::record, |heap| {
+            readers.upgrade().map(|shared| shared.recent.publish(heap)).is_some()
+        });
+        if let (Err(error), Some(shared)) = (read, readers.upgrade()) {
+            shared.failure.get_or_init(|| error.to_string());
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(work) {
+        tracing::warn!(%error, "no thread for a common consumer; every reader keeps its own");
     }
 }
 
 /// However the reading ends, by a panic too: nobody goes on waiting for it.
-struct Closing<'a>(&'a Weak<Shared>);
+struct Closing(Weak<Shared>);
 
-impl Drop for Closing<'_> {
+impl Drop for Closing {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
             shared.recent.close();

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, io, time::Duration};
 
 use local_parts::postgres::give_way;
-use query_service::views::{self, Database, Version, sessions};
+use query_service::views::{self, Database, Version, sessions::all_but_reads};
 use tokio::time::sleep;
 
 /// Between two looks for new sessions.
@@ -21,7 +21,7 @@ pub async fn run(database: Database) {
     };
     let mut seen = HashSet::new();
     loop {
-        match sessions::all_but_reads(&owner).await {
+        match all_but_reads(&owner).await {
             Ok(sessions) => {
                 seen.retain(|process| sessions.contains(process));
                 for process in sessions {
