@@ -4,7 +4,8 @@ use std::{fs, io};
 
 use rustix::process::{Pid, getsid, setpriority_process};
 
-/// How far: a third of the weight of what has not been told anything. With a tenth, views were late by up to a second.
+/// How far: a third of the weight of what has not been told anything. With a tenth, views were late by up to a second, and reads
+/// waited for a tenth of a second now and then.
 const NICE: i32 = 5;
 
 /// Lets the process of a session of this machine's server have less of a busy processor. `process` is what `pg_backend_pid()` says

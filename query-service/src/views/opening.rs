@@ -20,9 +20,6 @@ use crate::progress::Progress;
 /// The longest that a read may take; longer ones are refused, so that a costly filter cannot keep a connection for good.
 const STATEMENT_TIMEOUT: &str = "10s";
 
-/// The name of sessions that read.
-pub(super) const READS: &str = "query-service";
-
 /// Connections as the owner, besides those of the projector's workers.
 const OWNERS: u32 = 2;
 
@@ -122,7 +119,7 @@ pub fn owner(database: &Database, version: Version) -> Result<PgPool, sqlx::Erro
 /// As the owner of a version, with nothing but what every connection needs.
 pub(crate) fn options(database: &Database, version: Version) -> Result<PgConnectOptions, sqlx::Error> {
     Ok(PgConnectOptions::from_str(&database.url)?
-        .application_name(READS)
+        .application_name("query-service")
         .options([("search_path", format!("{version}, public").as_str()), ("TimeZone", "UTC")])
         .statement_cache_capacity(500)
         // What is slow shows in the metrics; statements in the log would only bury what matters.

@@ -1,10 +1,10 @@
-//! What writes views gives way to what acknowledges writes. Both share this machine's processors, and views may be late for a
-//! moment.
+//! The server of the views gives way to what decides, writes down and answers. Both share this machine's processors, and nobody has
+//! an answer of the server before this program has one for him.
 
 use std::{collections::HashSet, io, time::Duration};
 
 use local_parts::postgres::give_way;
-use query_service::views::{self, Database, Version, sessions::all_but_reads};
+use query_service::views::{self, Database, Version, sessions};
 use tokio::time::sleep;
 
 /// Between two looks for new sessions.
@@ -13,15 +13,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Linux lets an ordinary user do it ten times a second.
 const PAUSE: Duration = Duration::from_millis(110);
 
-/// Lets every session give way that does not read, on a server of this machine, until dropped.
+/// Lets every session with a database on this machine give way, until dropped.
 pub async fn run(database: Database) {
     let owner = match views::owner(&database, Version::FIRST) {
         Ok(owner) => owner,
-        Err(error) => return tracing::warn!(%error, "what writes views does not give way"),
+        Err(error) => return tracing::warn!(%error, "sessions of the database do not give way"),
     };
     let mut seen = HashSet::new();
     loop {
-        match all_but_reads(&owner).await {
+        match sessions::all(&owner).await {
             Ok(sessions) => {
                 seen.retain(|process| sessions.contains(process));
                 for process in sessions {
