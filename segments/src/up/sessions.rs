@@ -7,6 +7,8 @@ use local_parts::postgres::give_way;
 use query_service::views::{self, Database, Version, sessions};
 use tokio::time::sleep;
 
+use crate::priority::A_LITTLE;
+
 /// Between two looks for new sessions.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -25,7 +27,7 @@ pub async fn run(database: Database) {
             Ok(sessions) => {
                 seen.retain(|process| sessions.contains(process));
                 for process in sessions {
-                    if !seen.contains(&process) && is_settled(give_way(process), process) {
+                    if !seen.contains(&process) && is_settled(give_way(process, A_LITTLE), process) {
                         seen.insert(process);
                         sleep(PAUSE).await;
                     }

@@ -141,7 +141,7 @@ impl Reading {
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
     if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(work) {
-        tracing::warn!(%error, "no thread for a common consumer; every reader keeps its own");
+        tracing::warn!(%error, "no thread for a common consumer");
     }
 }
 
