@@ -40,7 +40,7 @@ pub async fn serve(folder: &Path, database_url: &str) -> anyhow::Result<()> {
         match_shadow: Default::default(),
         event_streams: 0,
     };
-    let service = service::open(log, reference, &settings, None, clock).await?;
+    let service = service::open(log, reference, &settings, None, clock, &tokio::runtime::Handle::current()).await?;
     let views = service.health.clone();
     let readiness: health::Readiness = Arc::new(move || vec![views.now().check()]);
     let router = http::routes(Router::new(auth), &service.app, &service.feed)

@@ -133,7 +133,8 @@ fn spawn(command: &mut Command) -> anyhow::Result<Child> {
     for variable in ["DATA_DIR", "DATABASE_URL", "JWKS_FILE", "JWKS_URL", "LISTEN", "MATCH_INDEX", "MATCH_SHADOW"] {
         command.env_remove(variable);
     }
-    Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
+    spawned.with_context(|| format!("cannot start {}", command.as_std().get_program().display()))
 }
 
 async fn is_ready(address: SocketAddr) -> bool {

@@ -13,7 +13,7 @@ use shared::{
     log::kafka::{KafkaLog, KafkaReference, KafkaState},
     shutdown, telemetry,
 };
-use tokio::task::JoinSet;
+use tokio::{runtime::Handle, task::JoinSet};
 
 // Most of what this process does is making and dropping small documents.
 #[global_allocator]
@@ -41,7 +41,9 @@ async fn main() -> anyhow::Result<()> {
     if let Some(state) = state {
         publishing.spawn(Publisher::new(log.clone(), state, &settings.database)?.run());
     }
-    let query = service::open(log, reference, &settings, None, clock).await.context("the views cannot be opened")?;
+    let query = service::open(log, reference, &settings, None, clock, &Handle::current())
+        .await
+        .context("the views cannot be opened")?;
 
     let (health, keys) = (query.health.clone(), auth.clone());
     let readiness: health::Readiness =

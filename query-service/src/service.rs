@@ -6,7 +6,7 @@ mod keeper;
 use std::{future::Future, sync::Arc};
 
 use shared::{clock::SharedClock, consistency::Acknowledged, log::EventLog, reference::ReferenceLog};
-use tokio::task::JoinSet;
+use tokio::{runtime::Handle, task::JoinSet};
 
 pub use self::keeper::describe;
 use self::keeper::{Followed, Keeper, Read};
@@ -54,7 +54,7 @@ pub struct Service<L, W> {
 }
 
 /// Opens the views of a log and of the reference data. `acknowledged` is what the command side of the same process has
-/// answered, if it has one.
+/// answered, if it has one. What makes the views runs in `background`.
 ///
 /// # Errors
 /// When the database cannot be reached, or its tables cannot be made.
@@ -64,9 +64,10 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     settings: &Settings,
     acknowledged: Option<Acknowledged>,
     clock: SharedClock,
+    background: &Handle,
 ) -> Result<Service<L, impl Future<Output = ()> + Send + use<L, R>>, OpenError> {
     let (keeper, version, Followed { progress, health, .. }) =
-        Keeper::begin(log.clone(), reference.clone(), settings, Arc::clone(&clock)).await?;
+        Keeper::begin(log.clone(), reference.clone(), settings, Arc::clone(&clock), background.clone()).await?;
     let reader = views::reader(&settings.database, version, progress.clone()).await?;
     let feed = Feed::new(log.clone(), settings.event_streams);
     let index = settings.match_index.then(|| Index::new(log.partitions(), reference.partitions()));
@@ -84,10 +85,11 @@ pub async fn open<L: EventLog, R: ReferenceLog>(
     };
     let (app, health) = (Present::new(app), Present::new(health));
     let read = Read { version, app: app.clone(), health: health.clone() };
+    let background = background.clone();
     let work = async move {
         // A task of its own, since it has much to do for a while. It ends with this, and by itself only by a fault.
         let mut following = JoinSet::new();
-        follower.map(|follower| following.spawn(follower));
+        follower.map(|follower| following.spawn_on(follower, &background));
         tokio::select! {
             () = keeper.run(read) => {}
             Some(ended) = following.join_next() => tracing::error!(?ended, "the task of the match index died"),

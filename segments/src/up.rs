@@ -168,6 +168,8 @@ struct Sides<W> {
     command: command::Service,
     /// The projector; it never ends by itself.
     work: W,
+    /// Where it runs.
+    background: Background,
     router: Router,
     readiness: health::Readiness,
 }
@@ -215,7 +217,8 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
         match_shadow: args.matching.match_shadow,
         event_streams: args.events.event_streams as usize,
     };
-    let query = query::open(log, reference, &settings, Some(acknowledged), clock).await;
+    let background = Background::start()?;
+    let query = query::open(log, reference, &settings, Some(acknowledged), clock, background.handle()).await;
     let query = query.context("the views cannot be opened")?;
     say("projector", format_args!("running"));
 
@@ -229,7 +232,7 @@ async fn start_both<L: EventLog, R: ReferenceLog>(
     let router = query_http::routes(command_http::routes(Router::new(auth), &command.app), &query.app, &query.feed)
         .plain(health::routes(Arc::clone(&readiness), metrics))
         .plain(dev_routes);
-    Ok(Sides { command, work: query.work, router, readiness })
+    Ok(Sides { command, work: query.work, background, router, readiness })
 }
 
 /// Serves both sides on one port until it is time to stop.
@@ -240,13 +243,12 @@ async fn serve_both(
     mut stop: Stop,
     hung: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let Sides { command, work, router, readiness } = sides;
+    let Sides { command, work, background, router, readiness } = sides;
     let url = format!("http://{}", listener.local_addr()?);
     let (close, closed) = oneshot::channel::<()>();
     // Dropping the other end means to stop.
     let closing = closed.map(drop);
-    let background = Background::start()?;
-    let mut work = background.spawn(work);
+    let mut work = background.handle().spawn(work);
     let mut server = tokio::spawn(serve(listener, router, ServerOptions::default(), closing));
     let mut ended = command.ended;
     let mut announced = std::pin::pin!(announce(args, &url, &readiness).fuse());

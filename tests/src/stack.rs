@@ -72,8 +72,8 @@ pub async fn current() -> &'static Stack {
 
 async fn start() -> Stack {
     match Kind::of_this_run() {
-        Kind::Embedded => up::stack(UpOptions::with_tokens_of_tests().await).await,
-        Kind::UpKafka => up::stack(UpOptions::with_tokens_of_tests().await.on_kafka()).await,
+        Kind::Embedded => up::stack(UpOptions::plain("up").await.with_tokens_of_tests()).await,
+        Kind::UpKafka => up::stack(UpOptions::plain("up").await.with_tokens_of_tests().on_kafka()).await,
         Kind::Kafka => kafka::stack().await,
     }
 }

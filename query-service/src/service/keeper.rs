@@ -11,6 +11,7 @@ use sqlx::{
     postgres::{PgListener, PgPoolOptions},
 };
 use tokio::{
+    runtime::Handle,
     sync::Notify,
     task::{AbortHandle, JoinError, JoinSet},
     time::{self, Instant},
@@ -58,6 +59,8 @@ pub(super) struct Keeper<L, R> {
     /// Those that are followed here.
     followed: BTreeMap<Version, Followed>,
     tasks: JoinSet<()>,
+    /// Where they run.
+    background: Handle,
 }
 
 /// A version that is followed here.
@@ -83,11 +86,12 @@ impl<L: EventLog, R: ReferenceLog> Keeper<L, R> {
         reference: R,
         settings: &Settings,
         clock: SharedClock,
+        background: Handle,
     ) -> Result<(Self, Version, Followed), OpenError> {
         let registry = Registry::open(&settings.database).await?;
         let active = registry.active_or_new().await?;
         let (settings, followed, tasks) = (settings.clone(), BTreeMap::new(), JoinSet::new());
-        let mut keeper = Self { log, reference, settings, clock, registry, followed, tasks };
+        let mut keeper = Self { log, reference, settings, clock, registry, followed, tasks, background };
         let followed = keeper.follow(active).await?;
         Ok((keeper, active, followed))
     }
@@ -195,15 +199,16 @@ impl<L: EventLog, R: ReferenceLog> Keeper<L, R> {
         tracing::info!(%version, "following a version of the views");
         let task = if self.settings.projector.is_some() {
             let reference = Reference::new(self.reference.clone(), &owner, progress.clone(), health.clone());
-            self.tasks.spawn(async {
+            let projecting = async {
                 // Neither ends by itself, but for a fault.
                 tokio::select! {
                     () = projector.run() => {}
                     () = reference.run() => {}
                 }
-            })
+            };
+            self.tasks.spawn_on(projecting, &self.background)
         } else {
-            self.tasks.spawn(projector.watch())
+            self.tasks.spawn_on(projector.watch(), &self.background)
         };
         let followed = Followed { progress, health, task };
         self.followed.insert(version, followed.clone());

@@ -20,7 +20,7 @@ use shared::{
     reference::{Kind, ReferenceLog as _},
 };
 use sqlx::AssertSqlSafe;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{
     batches::{Step, steps, tell},
@@ -255,7 +255,9 @@ async fn services_follow_a_switch_and_the_way_back_and_what_is_dropped_is_gone()
         event_streams: 0,
     };
     let clock = std::sync::Arc::new(SystemClock);
-    let service = service::open(log.clone(), told.log.clone(), &settings, None, clock).await.expect("a service");
+    let service = service::open(log.clone(), told.log.clone(), &settings, None, clock, &Handle::current())
+        .await
+        .expect("a service");
     let work = tokio::spawn(service.work);
     let (app, health) = (service.app, service.health);
     let mut story = Story::begin(&log).await;

@@ -2,17 +2,14 @@
 
 use std::io;
 
-use tokio::{
-    runtime::{Builder, Handle, Runtime},
-    task::JoinHandle,
-};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 /// A runtime of its own, whose threads give way to those that decide, write down and answer. What those threads make gives way,
 /// too; nothing that answers may be begun here.
 #[derive(Debug)]
 pub struct Background {
     handle: Handle,
-    /// Until it is dropped.
+    /// Until this is dropped.
     runtime: Option<Runtime>,
 }
 
@@ -30,9 +27,9 @@ impl Background {
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// Begins it here.
-    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-        self.handle.spawn(work)
+    /// Where work is begun that is to run here.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 }
 

@@ -36,12 +36,12 @@ impl UpOptions {
         Self { name, data: data_folder(), database_url: None, more: Vec::new() }
     }
 
-    /// The same, but it trusts the tokens that tests make.
-    pub async fn with_tokens_of_tests() -> Self {
-        let mut options = Self::plain("up").await;
-        let keys = tokens::write_key_set(&options.data);
-        options.more.extend(["--jwks-file".to_owned(), keys.display().to_string()]);
-        options
+    /// It trusts the tokens that tests make.
+    #[must_use]
+    pub fn with_tokens_of_tests(mut self) -> Self {
+        let keys = tokens::write_key_set(&self.data);
+        self.more.extend(["--jwks-file".to_owned(), keys.display().to_string()]);
+        self
     }
 
     /// On a real Kafka: the one of `KAFKA_BROKERS`, or one of its own.
@@ -49,13 +49,6 @@ impl UpOptions {
     pub fn on_kafka(mut self) -> Self {
         let brokers = Part::given(KAFKA_BROKERS).map_or("local".to_owned(), |given| given.address().to_owned());
         self.more.extend(["--kafka".to_owned(), brokers]);
-        self
-    }
-
-    /// With another name for its log file.
-    #[must_use]
-    pub fn named(mut self, name: &'static str) -> Self {
-        self.name = name;
         self
     }
 
@@ -92,6 +85,11 @@ impl SegmentsUp {
         let origin = process.line("ready ").await;
         process.ready(&origin).await;
         Self { origin, process }
+    }
+
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends it a signal.

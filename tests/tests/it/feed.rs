@@ -41,7 +41,7 @@ impl Service {
             let reads = Some(topics.query_service(name).await);
             return Self::Apart { topics, name, writes, reads };
         }
-        let options = UpOptions::with_tokens_of_tests().await.named(name);
+        let options = UpOptions::plain(name).await.with_tokens_of_tests();
         let up = Some(SegmentsUp::start(&options, &[]).await);
         Self::Whole { options, up }
     }

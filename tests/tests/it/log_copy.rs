@@ -55,7 +55,7 @@ async fn services_on_a_copy_answer_the_same_and_go_on() {
         return;
     }
     let topics = Topics::create().await.expect("this stack has a Kafka");
-    let options = UpOptions::with_tokens_of_tests().await.named("up-copied");
+    let options = UpOptions::plain("up-copied").await.with_tokens_of_tests();
     let up = SegmentsUp::start(&options, &[]).await;
     let shop = Shop::at(&up.origin);
     write(&shop).await;

@@ -1,12 +1,13 @@
 //! Who goes first where everything shares one machine.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use e2e::{
     Shop,
     stack::{Kind, SegmentsUp, UpOptions},
 };
 use local_parts::Postgres;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 /// How far a process of PostgreSQL gives way to others, as the system tells.
@@ -19,22 +20,47 @@ struct GivesWay {
 
 impl GivesWay {
     fn of(process: i32) -> Self {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process lives");
-        // The 19th field (proc_pid_stat(5)); the second is a name in brackets, which may hold spaces.
-        let (_, fields) = stat.rsplit_once(')').expect("a name");
-        let nice = fields.split_whitespace().nth(16).and_then(|nice| nice.parse().ok()).expect("a number");
+        let nice = numbers(&format!("/proc/{process}"))[NICE];
         let session = fs::read_to_string(format!("/proc/{process}/autogroup")).unwrap_or_default();
-        Self { nice, session: session.split_once(' ').map_or_else(String::new, |(_, nice)| nice.trim().to_owned()) }
+        let session = session.split_once(' ').map_or_else(String::new, |(_, nice)| nice.trim().to_owned());
+        Self { nice: nice.try_into().expect("a niceness"), session }
     }
 }
 
+/// Places in the statistics of a process or thread, counted from its state on (`proc_pid_stat(5)`).
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;
+const NICE: usize = 16;
+
+/// The statistics of a process or thread; the state, which is a letter, is 0.
+fn numbers(folder: &str) -> Vec<i64> {
+    let statistics = fs::read_to_string(format!("{folder}/stat")).expect("it lives");
+    // The second field is a name in brackets, which may hold spaces.
+    let (_, fields) = statistics.rsplit_once(')').expect("a name");
+    fields.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect()
+}
+
+/// What the threads of a process have had of the processors, in the ticks of the system, by name and niceness.
+fn work(process: u32) -> BTreeMap<(String, i64), i64> {
+    let mut work = BTreeMap::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task")).expect("the process lives").flatten() {
+        let folder = thread.path().display().to_string();
+        let name = fs::read_to_string(format!("{folder}/comm")).expect("a name").trim().to_owned();
+        let numbers = numbers(&folder);
+        *work.entry((name, numbers[NICE])).or_default() += numbers[USER_TIME] + numbers[SYSTEM_TIME];
+    }
+    work
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_server_that_the_program_brings_every_session_gives_way_a_little() {
+async fn threads_that_make_views_and_sessions_with_a_database_of_its_own_give_way_a_little() {
     if Kind::of_this_run() != Kind::Embedded {
         return;
     }
-    let options = UpOptions::alone("up-alone");
+    let options = UpOptions::alone("up-alone").with_tokens_of_tests();
     let up = SegmentsUp::start(&options, &[options.data()]).await;
+    let shop = Shop::at(&up.origin);
+
     let url = Postgres::url_of_running(&options.data().join("local/postgres")).expect("a server runs");
     let database = PgPool::connect(&url).await.expect("it answers");
     let give_way = async |sessions: &str| -> Vec<GivesWay> {
@@ -48,5 +74,13 @@ async fn on_a_server_that_the_program_brings_every_session_gives_way_a_little() 
         let (partitions, reads) = (give_way("^projector [0-9]+$").await, give_way("^query-service$").await);
         partitions.len() == 6 && !reads.is_empty() && partitions.iter().chain(&reads).all(|one| *one == a_little)
     };
-    Shop::at(&up.origin).eventually("all give way", all_do).await;
+    shop.eventually("all give way", all_do).await;
+
+    let segment = |number| json!({ "id": format!("s{number}"), "name": { "en": "One of many" }, "siteCode": "main", "status": "ACTIVE" });
+    let segments: Vec<Value> = (0..2_000).map(segment).collect();
+    shop.create_all(&segments).await;
+    assert_eq!(shop.find("siteCode:main").await.len(), 60, "a page of what is projected");
+    let work = work(up.process_id());
+    let of = |name: &str, nice| work.get(&(name.to_owned(), nice)).copied().unwrap_or_default();
+    assert!(of("views", 5) > of("tokio-rt-worker", 0), "{work:?}");
 }

@@ -73,7 +73,7 @@ async fn write_much(origin: &str) -> Shop {
 
 #[tokio::test]
 async fn dropped_views_come_back_equal() {
-    let options = UpOptions::with_tokens_of_tests().await.named("up-rebuild");
+    let options = UpOptions::plain("up-rebuild").await.with_tokens_of_tests();
     let up = SegmentsUp::start(&options, &[]).await;
     let shop = write_much(&up.origin).await;
     let everything = |shop: Shop| async move {

@@ -239,7 +239,7 @@ async fn views_are_rebuilt_under_load_and_whoever_does_it_may_be_killed() {
     if Kind::of_this_run() != Kind::Embedded {
         return;
     }
-    let options = UpOptions::with_tokens_of_tests().await.named("up-views");
+    let options = UpOptions::plain("up-views").await.with_tokens_of_tests();
     let up = SegmentsUp::start(&options, &[options.data()]).await;
     let place = vec!["--data-dir".to_owned(), options.data().display().to_string()];
     let views = Views { place, database_url: options.database_url().to_owned() };
@@ -289,7 +289,7 @@ async fn a_command_waits_longer_for_a_busy_database_than_a_read_does() {
     if Kind::of_this_run() != Kind::Embedded {
         return;
     }
-    let options = UpOptions::with_tokens_of_tests().await.named("up-busy");
+    let options = UpOptions::plain("up-busy").await.with_tokens_of_tests();
     let _up = SegmentsUp::start(&options, &[options.data()]).await;
     let place = vec!["--data-dir".to_owned(), options.data().display().to_string()];
     let database_url = slowly(options.database_url(), Duration::from_secs(3)).await;
