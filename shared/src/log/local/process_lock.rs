@@ -78,6 +78,16 @@ impl ProcessLock {
     }
 }
 
+impl Drop for ProcessLock {
+    /// A process that is just being started shares the locked file until it becomes another program, so closing the file does
+    /// not free it at once.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "could not free the log");
+        }
+    }
+}
+
 fn held(boot: &str) -> String {
     format!("{} {boot}\n", std::process::id())
 }
@@ -85,4 +95,20 @@ fn held(boot: &str) -> String {
 /// What changes with every start of the machine; none where the system does not say.
 fn boot_id() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_was_given_up_is_free_although_a_process_that_starts_has_its_file_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("events.db");
+        let lock = ProcessLock::acquire(&log).expect("it is free");
+        let shared = lock.file.try_clone().expect("as a fork has it");
+        drop(lock);
+        ProcessLock::acquire(&log).expect("it is free again");
+        drop(shared);
+    }
 }
