@@ -81,6 +81,9 @@ async fn threads_that_make_views_and_sessions_with_a_database_of_its_own_give_wa
     shop.create_all(&segments).await;
     assert_eq!(shop.find("siteCode:main").await.len(), 60, "a page of what is projected");
     let work = work(up.process_id());
-    let of = |name: &str, nice| work.get(&(name.to_owned(), nice)).copied().unwrap_or_default();
+    // A run of the tests may itself give way.
+    let of = |name: &str, least: i64| {
+        work.iter().filter(|((of, nice), _)| of == name && least <= *nice).map(|(_, ticks)| ticks).sum::<i64>()
+    };
     assert!(of("views", 5) > of("tokio-rt-worker", 0), "{work:?}");
 }
