@@ -19,11 +19,12 @@ struct GivesWay {
 }
 
 impl GivesWay {
-    fn of(process: i32) -> Self {
-        let nice = numbers(&format!("/proc/{process}"))[NICE];
+    /// None if it has ended.
+    fn of(process: i32) -> Option<Self> {
+        let nice = numbers(&format!("/proc/{process}"))?[NICE];
         let session = fs::read_to_string(format!("/proc/{process}/autogroup")).unwrap_or_default();
         let session = session.split_once(' ').map_or_else(String::new, |(_, nice)| nice.trim().to_owned());
-        Self { nice: nice.try_into().expect("a niceness"), session }
+        Some(Self { nice: nice.try_into().expect("a niceness"), session })
     }
 }
 
@@ -32,12 +33,12 @@ const USER_TIME: usize = 11;
 const SYSTEM_TIME: usize = 12;
 const NICE: usize = 16;
 
-/// The statistics of a process or thread; the state, which is a letter, is 0.
-fn numbers(folder: &str) -> Vec<i64> {
-    let statistics = fs::read_to_string(format!("{folder}/stat")).expect("it lives");
+/// The statistics of a process or thread, unless it has ended; the state, which is a letter, is 0.
+fn numbers(folder: &str) -> Option<Vec<i64>> {
+    let statistics = fs::read_to_string(format!("{folder}/stat")).ok()?;
     // The second field is a name in brackets, which may hold spaces.
     let (_, fields) = statistics.rsplit_once(')').expect("a name");
-    fields.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect()
+    Some(fields.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect())
 }
 
 /// What the threads of a process have had of the processors, in the ticks of the system, by name and niceness.
@@ -45,9 +46,11 @@ fn work(process: u32) -> BTreeMap<(String, i64), i64> {
     let mut work = BTreeMap::new();
     for thread in fs::read_dir(format!("/proc/{process}/task")).expect("the process lives").flatten() {
         let folder = thread.path().display().to_string();
-        let name = fs::read_to_string(format!("{folder}/comm")).expect("a name").trim().to_owned();
-        let numbers = numbers(&folder);
-        *work.entry((name, numbers[NICE])).or_default() += numbers[USER_TIME] + numbers[SYSTEM_TIME];
+        // One that had nothing to do for long may end at any moment.
+        let (Ok(name), Some(numbers)) = (fs::read_to_string(format!("{folder}/comm")), numbers(&folder)) else {
+            continue;
+        };
+        *work.entry((name.trim().to_owned(), numbers[NICE])).or_default() += numbers[USER_TIME] + numbers[SYSTEM_TIME];
     }
     work
 }
@@ -66,7 +69,7 @@ async fn threads_that_make_views_and_sessions_with_a_database_of_its_own_give_wa
     let give_way = async |sessions: &str| -> Vec<GivesWay> {
         let query = "select pid from pg_stat_activity where datname = current_database() and application_name ~ $1";
         let processes = sqlx::query_scalar(query).bind(sessions).fetch_all(&database).await.expect("sessions");
-        processes.into_iter().map(GivesWay::of).collect()
+        processes.into_iter().filter_map(GivesWay::of).collect()
     };
     let is_divided = fs::exists("/proc/self/autogroup").expect("a system with /proc");
     let a_little = GivesWay { nice: 5, session: if is_divided { "nice 5".to_owned() } else { String::new() } };
